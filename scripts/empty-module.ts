@@ -1,0 +1,2 @@
+/** Stands for an optional package that the bundle leaves out. */
+export default {};

@@ -1,0 +1,95 @@
+/**
+ * One exchange while it lives: the only record of it. Layers of the proxy fill it in as they learn; transitions
+ * (`opened`, `responded`, `closed`) hand it to the observers. Times are monotonic milliseconds with fraction, -1 when not reached.
+ *
+ * Every field has its final type from the start, so that all instances share one shape.
+ */
+export class LiveExchange {
+  id = 0;
+  /** Slot in the ring; the ring observer's own. */
+  slot = -1;
+  direction: "inbound" | "outbound";
+  protocol: "http/1" | "http/2" | "grpc" | "opaque" | "tls";
+  /** Wall clock, ms since the epoch. */
+  openedAtMs = 0;
+  /** Monotonic. */
+  opened = -1;
+  client = "";
+  server = "";
+  /** IP of the peer: inbound the client's, outbound the endpoint's. */
+  peerIp = "";
+  peerIdentity = "";
+  tls = "";
+  labels: Readonly<Record<string, string>> = NO_LABELS;
+  target = "";
+  method = "";
+  authority = "";
+  path = "";
+  parent = "";
+  route = "";
+  authorization = "";
+  verdict: "" | "allowed" | "denied" | "limited" | "audited" = "";
+  status = 0;
+  grpcStatus = -1;
+  error = "";
+  attempts = 0;
+  endpointReason = "";
+  queued = -1;
+  dialled = -1;
+  secured = -1;
+  responded = -1;
+  closed = -1;
+  requestBytes = 0;
+  responseBytes = 0;
+  timedOut = false;
+  /** Raw header lists, kept only while a tap with headers listens (`recorder.wantsHeaders`). */
+  requestHeaders: readonly (readonly [string, string])[] | undefined = undefined;
+  responseHeaders: readonly (readonly [string, string])[] | undefined = undefined;
+
+  constructor(direction: "inbound" | "outbound", protocol: LiveExchange["protocol"]) {
+    this.direction = direction;
+    this.protocol = protocol;
+  }
+}
+
+/** One accepted or dialled connection while it lives. Byte counts are added to as bytes pass. */
+export class LiveTransport {
+  readonly direction: "inbound" | "outbound";
+  /** `src`: accepted. `dst`: dialled. */
+  readonly peer: "src" | "dst";
+  peerIp = "";
+  peerIdentity = "";
+  tls = "";
+  labels: Readonly<Record<string, string>> = NO_LABELS;
+  /** Inbound: the port. Outbound: the target's `name:port`. */
+  target = "";
+  parent = "";
+  authorization = "";
+  /** Monotonic. */
+  opened = -1;
+  readBytes = 0;
+  writeBytes = 0;
+  /** `ECONNRESET` and the like at the end, or "". */
+  errno = "";
+
+  constructor(direction: "inbound" | "outbound", peer: "src" | "dst") {
+    this.direction = direction;
+    this.peer = peer;
+  }
+}
+
+export const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** Where the proxy reports. Implemented by src/observe/recorder-impl, a fixed list of observers. */
+export interface Recorder {
+  /** Sets `id` and the times; call once the head of a request (or an opaque connection's route) is known. */
+  opened(exchange: LiveExchange): void;
+  /** The response head went to the client. */
+  responded(exchange: LiveExchange): void;
+  /** Last byte, reset, or local answer complete. Exactly once. */
+  closed(exchange: LiveExchange): void;
+  transportOpened(transport: LiveTransport): void;
+  transportClosed(transport: LiveTransport): void;
+  /** True while somebody wants header lists on exchanges. */
+  readonly wantsHeaders: boolean;
+}

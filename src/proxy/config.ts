@@ -1,0 +1,100 @@
+import type { Network } from "../base/ip.ts";
+
+/** The proxy's configuration, read once from MESHCTL_PROXY_* (reference proxy section 2; capture: design section 5). */
+export interface ProxyConfig {
+  readonly logLevel: string;
+  readonly logFormat: "plain" | "json";
+  readonly accessLog: "off" | "apache" | "json";
+  readonly capture: "transparent" | "explicit";
+  /** Addresses that count as this host (loopback, and the pod's own). */
+  readonly ownNetworks: readonly Network[];
+
+  readonly inbound: {
+    /** Where direct (4143) and redirected connections arrive. */
+    readonly listen: ListenAddress;
+    /** Explicit capture: each a port of the pod, forwarded to the application. */
+    readonly listeners: readonly InboundListener[];
+    /** Explicit capture: host that the application listens on, for ports that arrive by 4143. */
+    readonly appHost: string | undefined;
+    readonly ips: ReadonlySet<string> | undefined;
+    readonly ports: readonly number[];
+    readonly opaquePorts: ReadonlySet<number>;
+    readonly defaultPolicy: string;
+    readonly connectTimeoutMs: number;
+    readonly detectTimeoutMs: number;
+    readonly discoveryIdleTimeoutMs: number;
+    readonly poolIdleTimeoutMs: number;
+    readonly maxIdleConnections: number;
+    readonly maxInFlight: number;
+  };
+  readonly outbound: {
+    /** Transparent: redirected egress. Explicit: the HTTP proxy port. */
+    readonly listen: readonly ListenAddress[];
+    /** Explicit capture: one listener per service port. */
+    readonly services: readonly OutboundServiceListener[];
+    /** Local address to dial from, explicit capture (the pod's own), so that peers see the pod. */
+    readonly sourceHost: string | undefined;
+    readonly connectTimeoutMs: number;
+    readonly detectTimeoutMs: number;
+    readonly discoveryIdleTimeoutMs: number;
+    readonly queueCapacity: number;
+    readonly failfastTimeoutMs: number;
+    readonly poolIdleTimeoutMs: number;
+    readonly maxIdleConnections: number;
+    readonly maxInFlight: number;
+    readonly disableInformationalHeaders: boolean;
+  };
+  readonly admin: { readonly listen: ListenAddress; readonly shutdownEnabled: boolean };
+  readonly shutdownGracePeriodMs: number;
+
+  readonly identity: {
+    readonly localName: string;
+    readonly trustAnchorsPem: string;
+    readonly tokenFile: string;
+    readonly server: ControlAddress;
+    readonly minRefreshMs: number;
+    readonly maxRefreshMs: number;
+  };
+  readonly destination: {
+    readonly server: ControlAddress;
+    readonly context: string;
+    readonly profileNetworks: readonly Network[];
+    readonly profileSuffixes: readonly string[];
+  };
+  readonly policy: {
+    readonly server: ControlAddress;
+    readonly workload: string;
+    readonly clusterNetworks: readonly Network[];
+  };
+  readonly controlStream: {
+    readonly initialTimeoutMs: number | undefined;
+    readonly idleTimeoutMs: number | undefined;
+    readonly lifetimeMs: number | undefined;
+  };
+  /** `ip:port` list; empty means the system's resolver. */
+  readonly dnsServers: readonly string[];
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface InboundListener {
+  readonly listen: ListenAddress;
+  readonly target: ListenAddress | { readonly path: string };
+}
+
+export interface OutboundServiceListener {
+  readonly listen: ListenAddress | { readonly path: string };
+  /** Name and port of the service: `web.demo.svc.cluster.local`, 80. */
+  readonly name: string;
+  readonly port: number;
+}
+
+/** A control-plane service. `name` is the TLS identity and SNI; undefined: plaintext (loopback). */
+export interface ControlAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly name: string | undefined;
+}

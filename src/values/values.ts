@@ -1,0 +1,76 @@
+/**
+ * Install values: what `install` renders from, what ConfigMap `meshctl-config` keeps, and what the injector and `inject`
+ * build proxies from. Names follow the upstream chart's, camel-cased as there.
+ */
+export interface Values {
+  readonly meshctlVersion: string;
+  readonly namespace: string;
+  readonly clusterDomain: string;
+  /** Empty means the cluster domain. */
+  readonly identityTrustDomain: string;
+  /** CIDR list, comma separated. */
+  readonly clusterNetworks: string;
+  readonly image: { readonly name: string; readonly version: string; readonly pullPolicy: string };
+  readonly controllerReplicas: number;
+  readonly controllerLogLevel: string;
+  readonly controllerLogFormat: string;
+  readonly controllerUid: number;
+  readonly webhookFailurePolicy: "Ignore" | "Fail";
+  readonly disableIpv6: boolean;
+  readonly enableH2Upgrade: boolean;
+  readonly identity: {
+    readonly issuer: {
+      /** Go duration. */
+      readonly issuanceLifetime: string;
+      readonly clockSkewAllowance: string;
+      readonly scheme: "meshctl.io/tls" | "kubernetes.io/tls";
+    };
+  };
+  /** PEM bundle. Public. */
+  readonly identityTrustAnchorsPem: string;
+  readonly proxy: ProxyValues;
+  readonly proxyInit: ProxyInitValues;
+}
+
+export interface ProxyValues {
+  readonly image: { readonly name: string; readonly version: string; readonly pullPolicy: string };
+  /** `transparent` needs the init container's redirect rules; `explicit` adds none. */
+  readonly capture: "transparent" | "explicit";
+  readonly logLevel: string;
+  readonly logFormat: string;
+  readonly ports: {
+    readonly inbound: number;
+    readonly outbound: number;
+    readonly admin: number;
+    readonly control: number;
+  };
+  readonly uid: number;
+  /** Negative: none. */
+  readonly gid: number;
+  readonly resources: {
+    readonly cpu: { readonly request: string; readonly limit: string };
+    readonly memory: { readonly request: string; readonly limit: string };
+  };
+  readonly defaultInboundPolicy: string;
+  /** Comma separated ports and ranges. */
+  readonly opaquePorts: string;
+  readonly inboundConnectTimeout: string;
+  readonly outboundConnectTimeout: string;
+  readonly inboundDiscoveryCacheUnusedTimeout: string;
+  readonly outboundDiscoveryCacheUnusedTimeout: string;
+  readonly shutdownGracePeriod: string;
+  readonly accessLog: string;
+  readonly enableShutdownEndpoint: boolean;
+  readonly nativeSidecar: boolean;
+  readonly await: boolean;
+  readonly additionalEnv: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface ProxyInitValues {
+  readonly mode: "nft" | "iptables-nft" | "iptables-legacy";
+  readonly ignoreInboundPorts: string;
+  readonly ignoreOutboundPorts: string;
+  readonly skipSubnets: string;
+  readonly kubeAPIServerPorts: string;
+  readonly runAsRoot: boolean;
+}
