@@ -9,6 +9,7 @@ export interface HttpMatch {
   readonly path:
     | { readonly kind: "exact"; readonly value: string }
     | { readonly kind: "prefix"; readonly value: string }
+    /** `length` ranks it; 0: by the length of the path that it covered. */
     | { readonly kind: "regex"; readonly value: RegExp; readonly length: number }
     | undefined;
   /** Names in lower case. */
@@ -21,7 +22,15 @@ export type HttpFilter =
   | { readonly kind: "request-headers"; readonly modifier: HeaderModifier }
   | { readonly kind: "response-headers"; readonly modifier: HeaderModifier }
   | { readonly kind: "redirect"; readonly redirect: Redirect }
-  | { readonly kind: "failure"; readonly status: number; readonly message: string; readonly ratio: number };
+  | {
+      readonly kind: "failure";
+      readonly status: number;
+      readonly message: string;
+      /** Share of requests that fail, 0 to 1. */
+      readonly ratio: number;
+      /** Set by gRPC routes: the code that a gRPC request gets. */
+      readonly grpcCode?: number | undefined;
+    };
 
 export interface HeaderModifier {
   readonly add: readonly (readonly [name: string, value: string])[];
