@@ -1,4 +1,5 @@
 import type { Duplex, Readable } from "node:stream";
+import type { Clock } from "../base/clock.ts";
 import type { KubeObject } from "../base/kube-object.ts";
 
 /**
@@ -13,7 +14,12 @@ export interface KubeClient {
   /** Name of the context, for messages; "" in-cluster. */
   readonly context: string;
 
-  /** JSON in, JSON out. @throws MeshError `KUBE_UNREACHABLE`, `KUBE_UNAUTHORIZED`, `KUBE_FORBIDDEN`, `KUBE_NOT_FOUND`, `KUBE_CONFLICT`, `KUBE_INVALID`, `KUBE_STATUS`; `KubeStatusError` is the cause */
+  /**
+   * JSON in, JSON out.
+   *
+   * @throws MeshError `KUBE_UNREACHABLE`, `KUBE_UNAUTHORIZED`, `KUBE_FORBIDDEN`, `KUBE_NOT_FOUND`, `KUBE_CONFLICT`, `KUBE_ALREADY_EXISTS`, `KUBE_INVALID`, `KUBE_STATUS`
+   * (`KubeStatusError` is the cause), `KUBE_WRONG_CA`, `KUBE_SERVER_CERT_TIME`, `KUBE_SERVER_NAME`, `KUBE_CLIENT_CERT_EXPIRED`, `KUBE_TIMEOUT`
+   */
   request<T = KubeObject>(method: string, path: string, options?: RequestOptions): Promise<T>;
 
   /** Any answer, whatever its status, as bytes (pods/proxy, metrics). */
@@ -56,6 +62,10 @@ export interface KubeClientOptions {
   readonly as: string | undefined;
   readonly asGroups: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Prefer the pod's service account to `~/.kube/config` (control plane). A named kubeconfig still wins. */
+  readonly inCluster?: boolean;
+  /** For expiry of credentials and certificates; the machine's own by default. */
+  readonly clock?: Clock;
 }
 
 /** A list answer. */
