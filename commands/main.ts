@@ -1,0 +1,53 @@
+/**
+ * The entry: argv -> command -> exit code. Everything but the version check is loaded afterwards, because an old Node must be
+ * able to parse this file in order to say that it is too old.
+ */
+import * as nodeModule from "node:module";
+
+const NODE_FLOOR = [22, 19];
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < NODE_FLOOR[0]! || (major === NODE_FLOOR[0] && minor < NODE_FLOOR[1]!)) {
+  process.stderr.write(
+    `error: meshctl needs Node ${NODE_FLOOR.join(".")} or newer, and this is ${process.versions.node} (${process.execPath})\n`,
+  );
+  process.exitCode = 1;
+} else {
+  // Absent before 22.8, which the check above excludes; harmless where the cache folder cannot be written.
+  nodeModule.enableCompileCache();
+  main();
+}
+
+async function main(): Promise<void> {
+  const [{ runCli, Stopped }, { createTerminal }, { registry }] = await Promise.all([
+    import("../src/cli/run.ts"),
+    import("../src/cli/terminal.ts"),
+    import("./registry.ts"),
+  ]);
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const onSignal = () => {
+      // A second one finds no listener and ends the process as the system does.
+      process.removeListener(signal, onSignal);
+      stop.abort(new Stopped(signal));
+    };
+    process.on(signal, onSignal);
+  }
+  const console = createTerminal({
+    // Opening it costs time and holds a terminal: only for those who read it.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    onClosedPipe: () => stop.abort(new Stopped("closed-pipe")),
+  });
+  process.exitCode = await runCli(process.argv.slice(2), {
+    console,
+    env: { ...process.env },
+    cwd: process.cwd(),
+    signal: stop.signal,
+    registry,
+  });
+}

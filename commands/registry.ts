@@ -1,0 +1,31 @@
+import type { VerbRegistry } from "../src/cli/verb.ts";
+
+/** Every verb. Summaries stand here, so that the root help loads none of them; `load` imports one. */
+export const registry: VerbRegistry = {
+  verbs: {
+    version: {
+      summary: "versions of this program, the control plane and the proxies",
+      group: "This program",
+      load: () => import("./version.ts"),
+    },
+    completion: {
+      summary: "completion script for bash, zsh or fish",
+      group: "This program",
+      load: () => import("./completion.ts"),
+    },
+  },
+  later: {
+    upgrade: "changes an installation to this version",
+    prune: "removes what an installation no longer needs",
+    "install-cni": "installs the CNI plugin",
+    "proxy-init": "writes the redirect rules of a pod",
+    routes: "metrics by route",
+    authz: "which policies apply to a workload",
+    profile: "writes a ServiceProfile",
+    diagnostics: "looks into control plane and proxies",
+    identity: "certificates of pods",
+    multicluster: "links clusters",
+    dashboard: "the same views in a browser",
+    why: "explains one request from both sides",
+  },
+};

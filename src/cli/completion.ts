@@ -1,0 +1,142 @@
+import type { ArgumentSpec, Command, FlagSpec } from "./command.ts";
+import { GLOBAL_FLAGS } from "./globals.ts";
+
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = (typeof SHELLS)[number];
+
+/** One word of the command line that takes flags: `stat`, or `dev apply`. */
+export interface CompletionNode {
+  /** Words after `meshctl`; empty for the root. */
+  readonly path: readonly string[];
+  readonly words: readonly { readonly name: string; readonly summary: string }[];
+  readonly flags: readonly FlagSpec[];
+}
+
+/** The tree below a verb, subcommands included. */
+export async function completionNodes(path: readonly string[], command: Command): Promise<CompletionNode[]> {
+  const subcommands = Object.entries(command.subcommands ?? {});
+  const words = subcommands.map(([name, { summary }]) => ({ name, summary }));
+  for (const name of choicesOf(command.arguments ?? [])) words.push({ name, summary: "" });
+  const nodes: CompletionNode[] = [
+    { path, words, flags: [...command.flags.filter((flag) => !flag.hidden), ...GLOBAL_FLAGS] },
+  ];
+  for (const [name, subcommand] of subcommands) {
+    nodes.push(...(await completionNodes([...path, name], await subcommand.load())));
+  }
+  return nodes;
+}
+
+function choicesOf(specs: readonly ArgumentSpec[]): readonly string[] {
+  return specs[0]?.choices ?? [];
+}
+
+/** The script that a shell sources. Everything is in it: completing never starts meshctl. */
+export function renderCompletion(shell: Shell, nodes: readonly CompletionNode[]): string {
+  return { bash: renderBash, zsh: renderZsh, fish: renderFish }[shell](nodes);
+}
+
+function renderBash(nodes: readonly CompletionNode[]): string {
+  return [
+    "# bash completion for meshctl: source <(meshctl completion bash)",
+    "_meshctl() {",
+    ...findPath(nodes, "COMP_WORDS[i]", "COMP_CWORD", 1),
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
+    '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"',
+    ...valueCases(nodes, (choices) => `COMPREPLY=($(compgen -W "${choices}" -- "$current")); return`),
+    '  case "$path" in',
+    ...nodes.map(
+      (node) =>
+        `    "${node.path.join(" ")}") COMPREPLY=($(compgen -W "${[...node.words.map(({ name }) => name), ...longNames(node)].join(" ")}" -- "$current")) ;;`,
+    ),
+    "  esac",
+    "}",
+    "complete -o default -F _meshctl meshctl",
+    "",
+  ].join("\n");
+}
+
+function renderZsh(nodes: readonly CompletionNode[]): string {
+  const describe = (name: string, summary: string) => shellQuote(`${name}:${summary.replaceAll(":", "\\:")}`);
+  return [
+    "#compdef meshctl",
+    "# zsh completion for meshctl: source <(meshctl completion zsh)",
+    "_meshctl() {",
+    "  local -a entries",
+    ...findPath(nodes, "words[i]", "CURRENT", 2),
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
+    '  local previous="${words[CURRENT-1]}"',
+    ...valueCases(nodes, (choices) => `compadd -- ${choices}; return`),
+    '  case "$path" in',
+    ...nodes.map((node) => {
+      const entries = [
+        ...node.words.map(({ name, summary }) => describe(name, summary)),
+        ...node.flags.map((flag) => describe(`--${flag.name}`, flag.summary)),
+      ];
+      return `    "${node.path.join(" ")}") entries=(${entries.join(" ")}) ;;`;
+    }),
+    "  esac",
+    "  _describe -o meshctl entries || _files",
+    "}",
+    "compdef _meshctl meshctl",
+    "",
+  ].join("\n");
+}
+
+/** Shell lines that set `path` to the longest known command path before the cursor. zsh and bash alike. */
+function findPath(nodes: readonly CompletionNode[], word: string, cursor: string, first: number): string[] {
+  const paths = nodes.filter((node) => node.path.length > 0).map((node) => `"${node.path.join(" ")}"`);
+  return [
+    '  local path="" next i',
+    `  for ((i = ${first}; i < ${cursor}; i++)); do`,
+    `    next="\${path:+$path }\${${word}}"`,
+    `    case "$next" in ${paths.join("|") || '""'}) path="$next" ;; esac`,
+    "  done",
+  ];
+}
+
+/** A flag with choices as the previous word: its values instead of words. */
+function valueCases(nodes: readonly CompletionNode[], reply: (choices: string) => string): string[] {
+  const lines = ['  case "$path $previous" in'];
+  for (const node of nodes) {
+    for (const flag of node.flags) {
+      if (!flag.choices) continue;
+      const names = [`--${flag.name}`, ...(flag.short === undefined ? [] : [`-${flag.short}`])];
+      const patterns = names.map((name) => `"${node.path.join(" ")} ${name}"`).join("|");
+      lines.push(`    ${patterns}) ${reply(flag.choices.join(" "))} ;;`);
+    }
+  }
+  lines.push("  esac");
+  return lines;
+}
+
+function renderFish(nodes: readonly CompletionNode[]): string {
+  const lines = ["# fish completion for meshctl: meshctl completion fish | source", "complete -c meshctl -f"];
+  for (const node of nodes) {
+    const conditions = node.path.map((word) => `__fish_seen_subcommand_from ${word}`);
+    const deeper = nodes
+      .filter((other) => other.path.length === node.path.length + 1)
+      .filter((other) => node.path.every((word, index) => other.path[index] === word))
+      .map((other) => other.path.at(-1));
+    if (deeper.length > 0) conditions.push(`not __fish_seen_subcommand_from ${deeper.join(" ")}`);
+    const when = conditions.length > 0 ? ` -n ${shellQuote(conditions.join("; and "))}` : "";
+    for (const { name, summary } of node.words) {
+      lines.push(`complete -c meshctl${when} -a ${name} -d ${shellQuote(summary)}`);
+    }
+    for (const flag of node.flags) {
+      const short = flag.short === undefined ? "" : ` -s ${flag.short}`;
+      const choices = flag.choices ? ` -x -a ${shellQuote(flag.choices.join(" "))}` : "";
+      const value = flag.type === "boolean" ? "" : choices || " -r";
+      lines.push(`complete -c meshctl${when} -l ${flag.name}${short}${value} -d ${shellQuote(flag.summary)}`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function longNames(node: CompletionNode): string[] {
+  return node.flags.map((flag) => `--${flag.name}`);
+}
+
+/** For sh-like shells and fish alike: nothing expands within; an apostrophe leaves, escapes itself and returns. */
+function shellQuote(text: string): string {
+  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "'\\''")}'`;
+}
