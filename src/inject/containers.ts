@@ -1,0 +1,160 @@
+import { INIT_CONTAINER, PROXY_CONTAINER, TOKEN_AUDIENCE } from "../base/names.ts";
+import type { PodSettings } from "./pod-settings.ts";
+import type { PodSpec } from "./pod-spec.ts";
+import { END_ENTITY_DIR, proxyEnv, TOKEN_DIR, TOKEN_NAME } from "./proxy-env.ts";
+
+export const END_ENTITY_VOLUME = "meshctl-identity-end-entity";
+export const TOKEN_VOLUME = TOKEN_NAME;
+export const XTABLES_VOLUME = "meshctl-proxy-init-xtables-lock";
+/** Every volume that injection may add; `uninject` takes these out. */
+export const INJECTED_VOLUMES: readonly string[] = [XTABLES_VOLUME, END_ENTITY_VOLUME, TOKEN_VOLUME];
+
+/** Seconds that a service-account token for identity lives; the kubelet renews it at 80 %. */
+const TOKEN_LIFETIME_SECONDS = 86_400;
+const SERVICE_ACCOUNT_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+export function proxyVolumes(settings: PodSettings): Record<string, unknown>[] {
+  const volumes: Record<string, unknown>[] = [];
+  if (settings.values.proxy.capture === "transparent") volumes.push({ name: XTABLES_VOLUME, emptyDir: {} });
+  volumes.push(
+    // Keys never touch a disk.
+    { name: END_ENTITY_VOLUME, emptyDir: { medium: "Memory" } },
+    {
+      name: TOKEN_VOLUME,
+      projected: {
+        sources: [
+          {
+            serviceAccountToken: {
+              audience: TOKEN_AUDIENCE,
+              expirationSeconds: TOKEN_LIFETIME_SECONDS,
+              path: TOKEN_NAME,
+            },
+          },
+        ],
+      },
+    },
+  );
+  return volumes;
+}
+
+/** The sidecar. `native`: an init container that keeps running, so that it starts before the application and ends after it. */
+export function proxyContainer(settings: PodSettings, spec: PodSpec): Record<string, unknown> {
+  const { proxy } = settings.values;
+  const admin = (path: string) => ({ httpGet: { path, port: proxy.ports.admin } });
+  return {
+    name: PROXY_CONTAINER,
+    image: imageReference(proxy.image),
+    imagePullPolicy: proxy.image.pullPolicy,
+    args: ["proxy"],
+    ...(proxy.nativeSidecar ? { restartPolicy: "Always" } : {}),
+    ports: [
+      { name: "meshctl-proxy", containerPort: proxy.ports.inbound },
+      { name: "meshctl-admin", containerPort: proxy.ports.admin },
+    ],
+    env: proxyEnv(settings, spec),
+    livenessProbe: { ...admin("/live"), initialDelaySeconds: 10, timeoutSeconds: 1 },
+    readinessProbe: { ...admin("/ready"), initialDelaySeconds: 2, timeoutSeconds: 1 },
+    // The application's containers start once this has passed.
+    ...(proxy.nativeSidecar && proxy.await
+      ? {
+          startupProbe: {
+            ...admin("/ready"),
+            initialDelaySeconds: 0,
+            periodSeconds: 1,
+            failureThreshold: 120,
+          },
+        }
+      : {}),
+    ...(!proxy.nativeSidecar && settings.waitBeforeExitSeconds > 0
+      ? { lifecycle: { preStop: waitHook(settings.waitBeforeExitSeconds) } }
+      : {}),
+    resources: resources(settings),
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"] },
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+      runAsUser: proxy.uid,
+      ...(proxy.gid >= 0 ? { runAsGroup: proxy.gid } : {}),
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    terminationMessagePolicy: "FallbackToLogsOnError",
+    volumeMounts: [
+      { name: END_ENTITY_VOLUME, mountPath: END_ENTITY_DIR },
+      { name: TOKEN_VOLUME, mountPath: TOKEN_DIR },
+      ...serviceAccountMount(spec),
+    ],
+  };
+}
+
+/** Writes the redirect rules and ends. Only with transparent capture. */
+export function initContainer(settings: PodSettings): Record<string, unknown> {
+  const { proxy, proxyInit, disableIpv6 } = settings.values;
+  const list = (...ports: (string | number)[]) => ports.filter((port) => port !== "").join(",");
+  const args = [
+    "proxy-init",
+    `--mode=${proxyInit.mode}`,
+    `--incoming-proxy-port=${proxy.ports.inbound}`,
+    `--outgoing-proxy-port=${proxy.ports.outbound}`,
+    `--proxy-uid=${proxy.uid}`,
+    ...(proxy.gid >= 0 ? [`--proxy-gid=${proxy.gid}`] : []),
+    `--inbound-ports-to-ignore=${list(proxy.ports.control, proxy.ports.admin, proxyInit.ignoreInboundPorts)}`,
+    ...(proxyInit.ignoreOutboundPorts === ""
+      ? []
+      : [`--outbound-ports-to-ignore=${proxyInit.ignoreOutboundPorts}`]),
+    ...(proxyInit.skipSubnets === "" ? [] : [`--subnets-to-ignore=${proxyInit.skipSubnets}`]),
+    ...(disableIpv6 ? ["--ipv6=false"] : []),
+  ];
+  return {
+    name: INIT_CONTAINER,
+    image: imageReference(proxy.image),
+    imagePullPolicy: proxy.image.pullPolicy,
+    args,
+    resources: resources(settings),
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { add: ["NET_ADMIN", "NET_RAW"], drop: ["ALL"] },
+      privileged: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: !proxyInit.runAsRoot,
+      runAsUser: proxyInit.runAsRoot ? 0 : 65534,
+      runAsGroup: proxyInit.runAsRoot ? 0 : 65534,
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    terminationMessagePolicy: "FallbackToLogsOnError",
+    volumeMounts: [{ name: XTABLES_VOLUME, mountPath: "/run" }],
+  };
+}
+
+/** `name:tag`; a name that already has a tag or digest stands as it is when no tag is given. */
+export function imageReference(image: { readonly name: string; readonly version: string }): string {
+  return image.version === "" ? image.name : `${image.name}:${image.version}`;
+}
+
+function resources(settings: PodSettings): Record<string, unknown> {
+  const { cpu, memory } = settings.values.proxy.resources;
+  const pick = (end: "request" | "limit") => {
+    const out: Record<string, string> = {};
+    if (cpu[end] !== "") out.cpu = cpu[end];
+    if (memory[end] !== "") out.memory = memory[end];
+    if (settings.ephemeralStorage[end] !== "") out["ephemeral-storage"] = settings.ephemeralStorage[end];
+    return out;
+  };
+  const requests = pick("request");
+  const limits = pick("limit");
+  return {
+    ...(Object.keys(limits).length > 0 ? { limits } : {}),
+    ...(Object.keys(requests).length > 0 ? { requests } : {}),
+  };
+}
+
+/** The image has no `sleep`, but it has Node. */
+function waitHook(seconds: number): Record<string, unknown> {
+  return { exec: { command: ["node", "-e", `setTimeout(() => {}, ${seconds * 1000})`] } };
+}
+
+/** The application's own service-account mount, if the pod has one written out. */
+function serviceAccountMount(spec: PodSpec): Record<string, unknown>[] {
+  const mount = spec.containers?.[0]?.volumeMounts?.find((item) => item.mountPath === SERVICE_ACCOUNT_MOUNT);
+  return mount ? [{ name: mount.name, mountPath: mount.mountPath, readOnly: true }] : [];
+}

@@ -1,0 +1,118 @@
+import type { KubeObject } from "../base/kube-object.ts";
+import { INIT_CONTAINER, INJECT_ANNOTATION, PROXY_CONTAINER } from "../base/names.ts";
+import { annotationsOf, type Container, type PodSpec, podSpecOf } from "./pod-spec.ts";
+
+/** Why a pod gets no proxy. The words are stable: events and metrics carry them. */
+export type InjectReason =
+  | "invalid_inject_annotation_at_ns"
+  | "invalid_inject_annotation_at_workload"
+  | "injection_disable_annotation_present"
+  | "injection_enable_annotation_absent"
+  | "host_network_enabled"
+  | "sidecar_already_exists"
+  | "unsupported_resource"
+  | "identity_not_configured";
+
+const REASON_TEXT: Readonly<Record<InjectReason, string>> = {
+  invalid_inject_annotation_at_ns: `the namespace's annotation ${INJECT_ANNOTATION} is none of enabled, ingress, disabled`,
+  invalid_inject_annotation_at_workload: `annotation ${INJECT_ANNOTATION} is none of enabled, ingress, disabled`,
+  injection_disable_annotation_present: `annotation ${INJECT_ANNOTATION} is "disabled"`,
+  injection_enable_annotation_absent: `neither the pod nor its namespace has annotation ${INJECT_ANNOTATION}: enabled`,
+  host_network_enabled: "hostNetwork is enabled",
+  sidecar_already_exists: "pod has a sidecar injected already",
+  unsupported_resource: "this resource is unsupported",
+  identity_not_configured: "the installation's values have no trust anchors",
+};
+
+export function reasonText(reason: InjectReason): string {
+  return REASON_TEXT[reason];
+}
+
+export type InjectMode = "webhook" | "manual";
+
+/** What a pod says about itself, before any decision. */
+export interface PodFacts {
+  readonly hostNetwork: boolean;
+  /** A proxy of ours, Linkerd's or Istio's. */
+  readonly sidecar: boolean;
+  readonly udpPorts: boolean;
+}
+
+export function inspectPod(spec: PodSpec): PodFacts {
+  const all = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
+  return {
+    hostNetwork: spec.hostNetwork === true,
+    sidecar: all.some(isProxy),
+    udpPorts: (spec.containers ?? []).some((container) =>
+      (container.ports ?? []).some((port) => port.protocol === "UDP"),
+    ),
+  };
+}
+
+/**
+ * Whether a pod gets a proxy (reference control-plane 3.1). An empty list means yes.
+ *
+ * Annotations decide first and give one reason; the pod's own obstacles are all reported together. In manual mode nobody
+ * has to ask for the proxy by annotation, but `disabled` still stands.
+ */
+export function injectReasons(
+  pod: KubeObject,
+  namespace: KubeObject | undefined,
+  mode: InjectMode,
+): readonly InjectReason[] {
+  const reasons: InjectReason[] = [];
+  const byAnnotation = annotationReason(pod, namespace, mode);
+  if (byAnnotation) reasons.push(byAnnotation);
+  const facts = inspectPod(podSpecOf(pod));
+  if (facts.hostNetwork) reasons.push("host_network_enabled");
+  if (facts.sidecar) reasons.push("sidecar_already_exists");
+  return reasons;
+}
+
+/** The value in force: the pod's, else its namespace's. */
+export function effectiveInject(pod: KubeObject, namespace: KubeObject | undefined): string {
+  return annotationsOf(pod)[INJECT_ANNOTATION] || annotationsOf(namespace)[INJECT_ANNOTATION] || "";
+}
+
+function annotationReason(
+  pod: KubeObject,
+  namespace: KubeObject | undefined,
+  mode: InjectMode,
+): InjectReason | undefined {
+  const ofNamespace = annotationsOf(namespace)[INJECT_ANNOTATION] ?? "";
+  const ofPod = annotationsOf(pod)[INJECT_ANNOTATION] ?? "";
+  if (!isLegal(ofNamespace)) return "invalid_inject_annotation_at_ns";
+  if (!isLegal(ofPod)) return "invalid_inject_annotation_at_workload";
+  if (ofPod === "disabled") return "injection_disable_annotation_present";
+  if (enables(ofPod) || enables(ofNamespace) || mode === "manual") return undefined;
+  return "injection_enable_annotation_absent";
+}
+
+export function isLegal(value: string): boolean {
+  return value === "" || value === "disabled" || enables(value);
+}
+
+function enables(value: string): boolean {
+  return value === "enabled" || value === "ingress";
+}
+
+const PROXY_NAMES: ReadonlySet<string> = new Set([
+  PROXY_CONTAINER,
+  INIT_CONTAINER,
+  "linkerd-proxy",
+  "linkerd-init",
+  "istio-proxy",
+  "istio-init",
+]);
+const PROXY_IMAGES = [
+  "cr.l5d.io/linkerd/proxy:",
+  "gcr.io/linkerd-io/proxy:",
+  "ghcr.io/linkerd/proxy:",
+  "docker.io/istio/proxyv2:",
+  "gcr.io/istio-release/proxyv2:",
+];
+
+function isProxy(container: Container): boolean {
+  if (PROXY_NAMES.has(container.name ?? "")) return true;
+  return PROXY_IMAGES.some((prefix) => container.image?.startsWith(prefix));
+}
