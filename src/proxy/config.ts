@@ -26,6 +26,8 @@ export interface ProxyConfig {
     readonly poolIdleTimeoutMs: number;
     readonly maxIdleConnections: number;
     readonly maxInFlight: number;
+    /** Waits between attempts to reach the application. Absent: 100 ms to 10 s, jitter 0.1. */
+    readonly connectBackoff?: BackoffConfig;
   };
   readonly outbound: {
     /** Transparent: redirected egress. Explicit: the HTTP proxy port. */
@@ -43,6 +45,8 @@ export interface ProxyConfig {
     readonly maxIdleConnections: number;
     readonly maxInFlight: number;
     readonly disableInformationalHeaders: boolean;
+    /** Waits between attempts to reach an endpoint or the control plane. Absent: 100 ms to 60 s, jitter 0.1. */
+    readonly connectBackoff?: BackoffConfig;
   };
   readonly admin: { readonly listen: ListenAddress; readonly shutdownEnabled: boolean };
   readonly shutdownGracePeriodMs: number;
@@ -73,6 +77,13 @@ export interface ProxyConfig {
   };
   /** `ip:port` list; empty means the system's resolver. */
   readonly dnsServers: readonly string[];
+}
+
+export interface BackoffConfig {
+  readonly minMs: number;
+  readonly maxMs: number;
+  /** Share of the delay added at random, 0 to 1. */
+  readonly jitterRatio: number;
 }
 
 export interface ListenAddress {

@@ -1,0 +1,58 @@
+/**
+ * Variables of Linkerd's proxy that this one knows and does not honour yet. Each is warned about when its value asks for something
+ * else than what happens anyway; the pattern says which values do not.
+ *
+ * @see reference: proxy section 2
+ */
+const ANYTHING = /^/;
+const NOTHING = /^$/;
+const ONE_CORE = /^1$/;
+const FALSE = /^false$/;
+
+const IGNORED: readonly (readonly [suffix: RegExp, harmless: RegExp])[] = [
+  // Keys stay in memory; the tap port is bound only for TAP_SVC_NAME.
+  [/^(IDENTITY_DIR|CONTROL_LISTEN_ADDR)$/, ANYTHING],
+  [/^CORES(_MIN|_MAX)?$/, ONE_CORE],
+  [/^CORES_MAX_RATIO$/, NOTHING],
+  [/^INGRESS_MODE$/, FALSE],
+  [/^OUTBOUND_METRICS_HOSTNAME_LABELS$/, FALSE],
+  [/^TAP_SVC_NAME$/, NOTHING],
+  [/^METRICS_RETAIN_IDLE$/, /^10m$/],
+  [/^(IN|OUT)BOUND_(ACCEPT|CONNECT)_(KEEPALIVE|USER_TIMEOUT)$/, NOTHING],
+  [/^(IN|OUT)BOUND_TCP_LISTEN_BACKLOG$/, NOTHING],
+  [/^INBOUND_HTTP_(QUEUE_CAPACITY|FAILFAST_TIMEOUT)$/, NOTHING],
+  [/^OUTBOUND_TCP_(QUEUE_CAPACITY|FAILFAST_TIMEOUT)$/, NOTHING],
+  [/^HTTP2_INITIAL_(STREAM|CONNECTION)_WINDOW_SIZE$/, NOTHING],
+  [/^(IN|OUT)BOUND_SERVER_HTTP2_[A-Z_]+$/, NOTHING],
+  [/^INBOUND_METRICS_AUTHORITY_LABELS$/, NOTHING],
+  [/^DESTINATION_PROFILE_INITIAL_TIMEOUT$/, NOTHING],
+  [/^INBOUND_GATEWAY_SUFFIXES$/, NOTHING],
+  [/^DNS_(MIN|MAX)_TTL$/, NOTHING],
+  [/^TRACE_[A-Z_]+$/, NOTHING],
+  // Not read by Linkerd's proxy of today either.
+  [/^INBOUND_PORTS_REQUIRE_(IDENTITY|TLS)$/, NOTHING],
+];
+
+/**
+ * Sorts variables that the configuration did not ask for.
+ *
+ * @param names full names, as set
+ * @returns warning lines: what is known and not honoured, what is unknown
+ */
+export function ignoredWarnings(
+  names: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const ignored: string[] = [];
+  const unknown: string[] = [];
+  for (const name of names) {
+    const suffix = name.replace(/^(MESHCTL|LINKERD2)_PROXY_/, "");
+    const entry = IGNORED.find(([pattern]) => pattern.test(suffix));
+    if (!entry) unknown.push(name);
+    else if (!entry[1].test(env[name]!.trim())) ignored.push(name);
+  }
+  const warnings: string[] = [];
+  if (ignored.length > 0) warnings.push(`set, but not honoured by this version: ${ignored.join(", ")}`);
+  if (unknown.length > 0) warnings.push(`set, but unknown (a typing error?): ${unknown.join(", ")}`);
+  return warnings;
+}

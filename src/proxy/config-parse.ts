@@ -1,0 +1,308 @@
+import { MeshError } from "../base/error.ts";
+import { type Network, trySplitHostPort } from "../base/ip.ts";
+import { parseTrustBundle } from "../identity/certificates.ts";
+import { isOwnHost } from "../policy/authorize.ts";
+import { DEFAULT_POLICIES, DEFAULT_POLICIES_OF_CLUSTER } from "../policy/default-policy.ts";
+import type { BackoffConfig, ControlAddress, ProxyConfig } from "./config.ts";
+import { parseInboundListeners, parseOutboundServices } from "./config-capture.ts";
+import { ConfigReader, type Environment, parseList, tryParseIp, tryParseListen } from "./config-env.ts";
+import { ignoredWarnings } from "./config-ignored.ts";
+
+export interface ParsedProxyConfig {
+  readonly config: ProxyConfig;
+  /** Lines about what is set and has no effect. */
+  readonly warnings: readonly string[];
+}
+
+/** What `PROXY_CONFIG_INVALID` carries as its cause: one line a bad variable. */
+export class ConfigProblems extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.name = "ConfigProblems";
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads the proxy's whole configuration from its environment.
+ *
+ * @throws MeshError `PROXY_CONFIG_INVALID`, naming every malformed or missing variable; `cause` is a ConfigProblems
+ * @see reference: proxy section 2 (names, syntax, defaults); design section 5 (capture)
+ */
+export function parseProxyConfig(env: Environment): ParsedProxyConfig {
+  const reader = new ConfigReader(env);
+  const warnings: string[] = [];
+  const config = readConfig(reader, warnings);
+  if (reader.problems.length > 0) {
+    throw new MeshError({
+      kind: "user",
+      code: "PROXY_CONFIG_INVALID",
+      message: reader.problems.join("; "),
+      hint: "the proxy's environment is written by the injector; correct the annotation or value that it came from",
+      cause: new ConfigProblems(reader.problems),
+    });
+  }
+  warnings.push(...ignoredWarnings(reader.unasked(), env));
+  return { config, warnings };
+}
+
+function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
+  const ownNetworks = reader.networks("OWN_NETWORKS", LOOPBACK);
+  const clusterNetworks = reader.networks("POLICY_CLUSTER_NETWORKS", []);
+  const backoffOut = readBackoff(reader, "OUTBOUND", { minMs: 100, maxMs: 60_000, jitterRatio: 0.1 });
+  const backoffIn = readBackoff(reader, "INBOUND", { minMs: 100, maxMs: 10_000, jitterRatio: 0.1 });
+  return {
+    logLevel: reader.parse(
+      "LOG",
+      "info",
+      "log directives, such as info or warn,meshctl=debug",
+      tryParseLogLevel,
+    ),
+    logFormat: reader.choice("LOG_FORMAT", "plain", ["plain", "json"]),
+    accessLog: readAccessLog(reader, warnings),
+    capture: reader.choice("CAPTURE", "transparent", ["transparent", "explicit"]),
+    ownNetworks,
+    inbound: {
+      listen: reader.listen("INBOUND_LISTEN_ADDR", { host: "0.0.0.0", port: 4143 }),
+      listeners: parseInboundListeners(reader),
+      appHost: reader.parse<string | undefined>("INBOUND_APP_HOST", undefined, "an IP address", tryParseIp),
+      ips: reader.ips("INBOUND_IPS"),
+      ports: [...reader.ports("INBOUND_PORTS")],
+      opaquePorts: reader.ports("INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION"),
+      defaultPolicy: readDefaultPolicy(reader, clusterNetworks),
+      connectTimeoutMs: reader.durationMs("INBOUND_CONNECT_TIMEOUT", 300),
+      detectTimeoutMs: reader.durationMs("INBOUND_DETECT_TIMEOUT", 10_000),
+      discoveryIdleTimeoutMs: reader.durationMs("INBOUND_DISCOVERY_IDLE_TIMEOUT", 90_000),
+      poolIdleTimeoutMs: reader.durationMs("INBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT", 3000),
+      maxIdleConnections: reader.count("MAX_IDLE_CONNS_PER_ENDPOINT", 10_000),
+      maxInFlight: reader.count("INBOUND_MAX_IN_FLIGHT", 100_000),
+      connectBackoff: backoffIn,
+    },
+    outbound: {
+      listen: readOutboundListen(reader),
+      services: parseOutboundServices(reader),
+      sourceHost: reader.parse<string | undefined>(
+        "OUTBOUND_SOURCE_HOST",
+        undefined,
+        "an IP address",
+        tryParseIp,
+      ),
+      connectTimeoutMs: reader.durationMs("OUTBOUND_CONNECT_TIMEOUT", 1000),
+      detectTimeoutMs: reader.durationMs("OUTBOUND_DETECT_TIMEOUT", 10_000),
+      discoveryIdleTimeoutMs: reader.durationMs("OUTBOUND_DISCOVERY_IDLE_TIMEOUT", 5000),
+      queueCapacity: reader.count("OUTBOUND_HTTP_QUEUE_CAPACITY", 10_000),
+      failfastTimeoutMs: reader.durationMs("OUTBOUND_HTTP_FAILFAST_TIMEOUT", 3000),
+      poolIdleTimeoutMs: reader.durationMs("OUTBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT", 3000),
+      maxIdleConnections: reader.count("OUTBOUND_MAX_IDLE_CONNS_PER_ENDPOINT", 10_000),
+      maxInFlight: reader.count("OUTBOUND_MAX_IN_FLIGHT", 100_000),
+      disableInformationalHeaders: reader.boolean("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS", false),
+      connectBackoff: backoffOut,
+    },
+    admin: {
+      listen: reader.listen("ADMIN_LISTEN_ADDR", { host: "127.0.0.1", port: 4191 }),
+      shutdownEnabled: reader.boolean("SHUTDOWN_ENDPOINT_ENABLED", false),
+    },
+    shutdownGracePeriodMs: reader.durationMs("SHUTDOWN_GRACE_PERIOD", 120_000),
+    identity: readIdentity(reader, ownNetworks),
+    destination: {
+      server: readControlAddress(reader, "DESTINATION_SVC", ownNetworks),
+      context: reader.text("DESTINATION_CONTEXT", ""),
+      profileNetworks: reader.networks("DESTINATION_PROFILE_NETWORKS", []),
+      profileSuffixes: reader.parse(
+        "DESTINATION_PROFILE_SUFFIXES",
+        ["svc.cluster.local"],
+        "DNS suffixes",
+        (text) => parseList(text, tryParseSuffix),
+      ),
+    },
+    policy: {
+      server: readControlAddress(reader, "POLICY_SVC", ownNetworks),
+      workload: reader.required("POLICY_WORKLOAD"),
+      clusterNetworks,
+    },
+    controlStream: readControlStream(reader),
+    dnsServers: reader.parse("DNS_SERVERS", [], "a comma list of ip:port", (text) =>
+      parseList(text, (entry) => (tryParseListen(entry) || tryParseIp(entry) ? entry : undefined)),
+    ),
+  };
+}
+
+const LOOPBACK: readonly Network[] = [
+  { family: 4, bits: 0x7f000000n, prefix: 8 },
+  { family: 6, bits: 1n, prefix: 128 },
+];
+
+function readIdentity(reader: ConfigReader, ownNetworks: readonly Network[]): ProxyConfig["identity"] {
+  for (const suffix of [
+    "IDENTITY_DISABLED",
+    "IDENTITY_SPIRE_WORKLOAD_API_ADDRESS",
+    "IDENTITY_SPIRE_SOCKET",
+  ]) {
+    const found = reader.raw(suffix);
+    if (found) {
+      reader.problem(
+        found.name,
+        found.value,
+        suffix === "IDENTITY_DISABLED"
+          ? "no value: identity cannot be disabled"
+          : "no value: SPIRE is not supported yet",
+      );
+    }
+  }
+  const trustAnchorsPem = reader.required("IDENTITY_TRUST_ANCHORS");
+  if (trustAnchorsPem !== "") {
+    try {
+      parseTrustBundle(trustAnchorsPem, "it");
+    } catch {
+      reader.missing("IDENTITY_TRUST_ANCHORS", "holds no readable PEM certificates");
+    }
+  }
+  return {
+    localName: readLocalName(reader),
+    trustAnchorsPem,
+    tokenFile: reader.required("IDENTITY_TOKEN_FILE"),
+    server: readControlAddress(reader, "IDENTITY_SVC", ownNetworks),
+    minRefreshMs: reader.durationMs("IDENTITY_MIN_REFRESH", 10_000),
+    maxRefreshMs: reader.durationMs("IDENTITY_MAX_REFRESH", 24 * 3_600_000),
+  };
+}
+
+/** LOCAL_NAME sets both the TLS identity and the server name; else SERVER_ID and SERVER_NAME, which must agree. */
+function readLocalName(reader: ConfigReader): string {
+  const tryParseName = (text: string) => (isDnsName(text) ? text : undefined);
+  const local = reader.parse("IDENTITY_LOCAL_NAME", "", "a DNS name", tryParseName);
+  const serverId = reader.parse("IDENTITY_SERVER_ID", "", "a DNS name", tryParseName);
+  const serverName = reader.parse("IDENTITY_SERVER_NAME", "", "a DNS name", tryParseName);
+  if (local !== "") return local;
+  if (serverId === "") reader.missing("IDENTITY_LOCAL_NAME");
+  else if (serverId !== serverName) {
+    reader.missing(
+      "IDENTITY_SERVER_NAME",
+      `must equal IDENTITY_SERVER_ID (${serverId}), it is "${serverName}"`,
+    );
+  }
+  return serverId;
+}
+
+/** An address and, unless it is this host, the name that its certificate must carry. */
+function readControlAddress(
+  reader: ConfigReader,
+  stem: string,
+  ownNetworks: readonly Network[],
+): ControlAddress {
+  const name = reader.parse(`${stem}_NAME`, "", "a DNS name", (text) => (isDnsName(text) ? text : undefined));
+  const found = reader.raw(`${stem}_ADDR`);
+  if (!found) {
+    reader.missing(`${stem}_ADDR`);
+    return { host: "", port: 0, name: undefined };
+  }
+  const parts = trySplitHostPort(found.value);
+  if (parts?.port === undefined) {
+    reader.problem(found.name, found.value, "host:port");
+    return { host: "", port: 0, name: undefined };
+  }
+  const { host, port } = parts;
+  if (/^localhost\.?$/.test(host) || isOwnHost(host, ownNetworks)) return { host, port, name: undefined };
+  if (name === "") reader.missing(`${stem}_NAME`, `is required, because ${found.value} is not this host`);
+  return { host, port, name };
+}
+
+function readOutboundListen(reader: ConfigReader): ProxyConfig["outbound"]["listen"] {
+  const single = reader.listen("OUTBOUND_LISTEN_ADDR", { host: "127.0.0.1", port: 4140 });
+  return reader.parse("OUTBOUND_LISTEN_ADDRS", [single], "one or two of ip:port", (text) => {
+    const list = parseList(text, tryParseListen);
+    return list && (list.length === 1 || list.length === 2) ? list : undefined;
+  });
+}
+
+function readDefaultPolicy(reader: ConfigReader, clusterNetworks: readonly Network[]): string {
+  const policy = reader.choice("INBOUND_DEFAULT_POLICY", "all-unauthenticated", DEFAULT_POLICIES);
+  if (DEFAULT_POLICIES_OF_CLUSTER.has(policy) && clusterNetworks.length === 0) {
+    reader.missing("POLICY_CLUSTER_NETWORKS", `must not be empty with the default policy ${policy}`);
+  }
+  return policy;
+}
+
+/** MIN and MAX come together, and JITTER only with them. */
+function readBackoff(
+  reader: ConfigReader,
+  side: "INBOUND" | "OUTBOUND",
+  fallback: BackoffConfig,
+): BackoffConfig {
+  const stem = `${side}_CONNECT_EXP_BACKOFF`;
+  const minMs = reader.durationMs(`${stem}_MIN`, undefined);
+  const maxMs = reader.durationMs(`${stem}_MAX`, undefined);
+  const hasJitter = reader.raw(`${stem}_JITTER`) !== undefined;
+  const jitterRatio = reader.ratio(`${stem}_JITTER`, minMs === undefined ? fallback.jitterRatio : 0);
+  if (minMs === undefined && maxMs === undefined) {
+    if (hasJitter) reader.missing(`${stem}_MIN`, "and _MAX are required with _JITTER");
+    return fallback;
+  }
+  if (minMs === undefined || maxMs === undefined) {
+    reader.missing(`${stem}_${minMs === undefined ? "MIN" : "MAX"}`, "is required: both bounds or none");
+    return fallback;
+  }
+  if (minMs > maxMs || maxMs === 0) {
+    reader.missing(`${stem}_MAX`, `must be above 0 and at least _MIN (${minMs} ms), it is ${maxMs} ms`);
+    return fallback;
+  }
+  return { minMs, maxMs, jitterRatio };
+}
+
+function readControlStream(reader: ConfigReader): ProxyConfig["controlStream"] {
+  const initialTimeoutMs = reader.durationMs("CONTROL_STREAM_INITIAL_TIMEOUT", undefined);
+  const idleTimeoutMs = reader.durationMs("CONTROL_STREAM_IDLE_TIMEOUT", undefined);
+  const lifetimeMs = reader.durationMs("CONTROL_STREAM_LIFETIME", undefined);
+  const given = [initialTimeoutMs, idleTimeoutMs, lifetimeMs].filter((value) => value !== undefined);
+  if (given.some((value, index) => index > 0 && value < given[index - 1]!)) {
+    reader.missing(
+      "CONTROL_STREAM_LIFETIME",
+      "and its siblings must ascend: INITIAL_TIMEOUT, IDLE_TIMEOUT, LIFETIME",
+    );
+  }
+  return { initialTimeoutMs, idleTimeoutMs, lifetimeMs };
+}
+
+/** Anything but the two formats turns the access log off, with a line that says so; it is never fatal. */
+function readAccessLog(reader: ConfigReader, warnings: string[]): ProxyConfig["accessLog"] {
+  const found = reader.raw("ACCESS_LOG");
+  if (!found) return "off";
+  if (found.value === "apache" || found.value === "json") return found.value;
+  if (found.value !== "off") {
+    warnings.push(`${found.name}="${found.value}": expected apache or json; the access log is off`);
+  }
+  return "off";
+}
+
+/**
+ * One level out of filter directives (`warn,linkerd=info,[{headers}]=off`): this proxy has one logger, so its own target wins,
+ * then the bare level. Directives for other targets say nothing about us.
+ */
+function tryParseLogLevel(text: string): string | undefined {
+  let bare: string | undefined;
+  let own: string | undefined;
+  for (const directive of text.split(/,(?![^[]*\])/)) {
+    const match = /^(?:([^=]+)=)?([a-z]+)$/i.exec(directive.trim());
+    const level = match?.[2]?.toLowerCase();
+    if (!match || !level || !["off", "error", "warn", "info", "debug", "trace"].includes(level))
+      return undefined;
+    if (match[1] === undefined) bare = level;
+    else if (match[1] === "meshctl" || match[1] === "linkerd") own = level;
+  }
+  return own ?? bare ?? "info";
+}
+
+function tryParseSuffix(text: string): string | undefined {
+  if (text === ".") return text;
+  const name = text.toLowerCase().replace(/^\./, "").replace(/\.$/, "");
+  return isDnsName(name) ? name : undefined;
+}
+
+function isDnsName(text: string): boolean {
+  return (
+    text.length <= 253 &&
+    /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i.test(text)
+  );
+}
