@@ -1,0 +1,76 @@
+import type { Socket } from "node:net";
+import { MeshError } from "../base/error.ts";
+
+export interface OriginalDestination {
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** Asks the kernel where a redirected connection was going. */
+export type OriginalDestinationReader = (socket: Socket) => OriginalDestination;
+
+/** From linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h: both SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST. */
+const SO_ORIGINAL_DST = 80;
+const IPPROTO_IP = 0;
+const IPPROTO_IPV6 = 41;
+
+/**
+ * Loads the foreign function interface and gives a reader. Only transparent capture calls this: koffi is a native
+ * module, and where connections are not redirected it is dead weight.
+ *
+ * @throws MeshError `ORIGINAL_DST_UNAVAILABLE` off Linux or without koffi
+ */
+export async function loadOriginalDestinationReader(platform: string): Promise<OriginalDestinationReader> {
+  if (platform !== "linux") {
+    throw new MeshError({
+      kind: "environment",
+      code: "ORIGINAL_DST_UNAVAILABLE",
+      message: `transparent capture needs Linux, and this is ${platform}`,
+      hint: "set MESHCTL_PROXY_CAPTURE=explicit",
+    });
+  }
+  const { default: koffi } = await import("koffi");
+  // musl and glibc both answer to the process's own symbols, so no library name has to be guessed.
+  const getsockopt = koffi
+    .load(null)
+    .func("int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)");
+  return (socket) => {
+    const fd = fdOf(socket);
+    // A v4 client on a v6 socket is asked at the v4 level first: netfilter recorded it there.
+    const isV6 = socket.remoteFamily === "IPv6" && !socket.remoteAddress?.startsWith("::ffff:");
+    const address = new Uint8Array(28);
+    const size = [isV6 ? 28 : 16];
+    const result = getsockopt(fd, isV6 ? IPPROTO_IPV6 : IPPROTO_IP, SO_ORIGINAL_DST, address, size);
+    if (result !== 0) {
+      throw new MeshError({
+        kind: "environment",
+        code: "ORIGINAL_DST_UNKNOWN",
+        message: `the kernel knows no original destination for the connection from ${socket.remoteAddress}`,
+        hint: "connections must be redirected to this port by `meshctl proxy-init`; for others set MESHCTL_PROXY_CAPTURE=explicit",
+      });
+    }
+    return parseSockaddr(Buffer.from(address.buffer), isV6);
+  };
+}
+
+/** `struct sockaddr_in` or `sockaddr_in6`: family(2, host order), port(2, network order), then the address at 4 or 8. */
+export function parseSockaddr(bytes: Buffer, isV6: boolean): OriginalDestination {
+  const port = bytes.readUInt16BE(2);
+  if (!isV6) return { ip: bytes.subarray(4, 8).join("."), port };
+  const groups: string[] = [];
+  for (let at = 8; at < 24; at += 2) groups.push(bytes.readUInt16BE(at).toString(16));
+  return { ip: groups.join(":"), port };
+}
+
+/** Node has no public way to a socket's descriptor; the handle's `fd` has been there since 0.x. */
+function fdOf(socket: Socket): number {
+  const handle = (socket as unknown as { _handle?: { fd?: number } })._handle;
+  if (handle?.fd === undefined || handle.fd < 0) {
+    throw new MeshError({
+      kind: "bug",
+      code: "ORIGINAL_DST_NO_FD",
+      message: "the accepted socket has no file descriptor",
+    });
+  }
+  return handle.fd;
+}
