@@ -13,6 +13,13 @@ export const registry: VerbRegistry = {
       group: "This program",
       load: () => import("./completion.ts"),
     },
+    "demo-app": {
+      summary: "one service of the sample application",
+      group: "Processes of the mesh",
+      hidden: true,
+      daemon: true,
+      load: () => import("./demo-app.ts"),
+    },
   },
   later: {
     upgrade: "changes an installation to this version",
