@@ -1,0 +1,92 @@
+import type { Clock } from "../base/clock.ts";
+import { MeshError } from "../base/error.ts";
+import type { LiveExchange, LiveTransport, Recorder } from "./live-exchange.ts";
+
+/**
+ * Somebody who follows exchanges and transports. Called synchronously on the data path, in the order of the list: an
+ * observer takes what it needs at once, keeps no reference beyond `closed`, and never throws.
+ */
+export interface Observer {
+  opened?(exchange: LiveExchange): void;
+  responded?(exchange: LiveExchange): void;
+  closed?(exchange: LiveExchange): void;
+  transportOpened?(transport: LiveTransport): void;
+  transportClosed?(transport: LiveTransport): void;
+}
+
+export interface RecorderOptions {
+  readonly clock: Clock;
+  /** Called in this order for every transition. */
+  readonly observers: readonly Observer[];
+  /** Whether header lists are wanted now: a tap with headers listens, or an access log is on. */
+  readonly wantsHeaders?: () => boolean;
+  /** Told of a broken order of transitions, which is then ignored. By default it throws; a proxy counts and logs. */
+  readonly onViolation?: (error: MeshError) => void;
+}
+
+/**
+ * The one door between traffic and everything that watches it.
+ *
+ *   (new) --opened--> open --responded--> responding --closed--> closed
+ *                       \---------------closed-----------------/
+ *
+ * `opened` gives ascending ids and the times, unless the caller has set `opened` itself (a request that waited to be
+ * parsed). `responded` twice, `closed` twice and anything before `opened` are violations.
+ */
+export function createRecorder(options: RecorderOptions): Recorder {
+  const { clock, observers } = options;
+  const wantsHeaders = options.wantsHeaders ?? (() => false);
+  const violate =
+    options.onViolation ??
+    ((error: MeshError) => {
+      throw error;
+    });
+  let lastId = 0;
+
+  return {
+    opened(exchange) {
+      if (exchange.id !== 0) return violate(violation("RECORD_OPENED_TWICE", "opened twice", exchange));
+      exchange.id = ++lastId;
+      const now = clock.monotonic();
+      if (exchange.opened < 0) exchange.opened = now;
+      exchange.openedAtMs = clock.now() - (now - exchange.opened);
+      for (const observer of observers) observer.opened?.(exchange);
+    },
+    responded(exchange) {
+      if (exchange.id === 0 || exchange.closed >= 0) {
+        return violate(violation("RECORD_RESPONDED_LATE", "responded outside its life", exchange));
+      }
+      if (exchange.responded >= 0) {
+        return violate(violation("RECORD_RESPONDED_TWICE", "responded twice", exchange));
+      }
+      exchange.responded = clock.monotonic();
+      for (const observer of observers) observer.responded?.(exchange);
+    },
+    closed(exchange) {
+      if (exchange.id === 0) {
+        return violate(violation("RECORD_CLOSED_UNOPENED", "closed before it opened", exchange));
+      }
+      if (exchange.closed >= 0) return violate(violation("RECORD_CLOSED_TWICE", "closed twice", exchange));
+      exchange.closed = clock.monotonic();
+      for (const observer of observers) observer.closed?.(exchange);
+    },
+    transportOpened(transport) {
+      if (transport.opened < 0) transport.opened = clock.monotonic();
+      for (const observer of observers) observer.transportOpened?.(transport);
+    },
+    transportClosed(transport) {
+      for (const observer of observers) observer.transportClosed?.(transport);
+    },
+    get wantsHeaders() {
+      return wantsHeaders();
+    },
+  };
+}
+
+function violation(code: string, what: string, exchange: LiveExchange): MeshError {
+  return new MeshError({
+    kind: "bug",
+    code,
+    message: `${exchange.direction} exchange ${exchange.id} (${exchange.method} ${exchange.authority}) ${what}`,
+  });
+}

@@ -1,0 +1,37 @@
+import type { Registry } from "../../metrics/registry.ts";
+
+/** What the identity client reports; times in ms since the epoch. */
+export interface IdentityMetrics {
+  refreshed(nowMs: number, expiresAtMs: number): void;
+  failed(): void;
+}
+
+/** `control_identity_cert_*`: the hook for the identity client. */
+export function createIdentityMetrics(registry: Registry): IdentityMetrics {
+  const expiration = registry.gauge(
+    "control_identity_cert_expiration_timestamp_seconds",
+    "Time when the proxy's mesh certificate will expire (in seconds since the UNIX epoch)",
+  );
+  const refresh = registry.gauge(
+    "control_identity_cert_refresh_timestamp_seconds",
+    "Time when the proxy's mesh certificate was last refreshed (in seconds since the UNIX epoch)",
+  );
+  const refreshes = registry.counter(
+    "control_identity_cert_refreshes_total",
+    "Times that the proxy's mesh certificate was refreshed",
+  );
+  // Touched at each scrape, so that a rare event's series is not dropped as idle.
+  registry.onScrape(() => {
+    for (const result of ["ok", "error"] as const) refreshes.add(0, { result });
+  });
+  return {
+    refreshed(nowMs, expiresAtMs) {
+      refreshes.add(1, { result: "ok" });
+      refresh.set(nowMs / 1000);
+      expiration.set(expiresAtMs / 1000);
+    },
+    failed() {
+      refreshes.add(1, { result: "error" });
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import { registerProcessMetrics } from "../../metrics/process-metrics.ts";
+import { readProcess } from "../../metrics/read-process.ts";
+import { createRegistry, type Registry } from "../../metrics/registry.ts";
+import { createAccessLog } from "../../observe/access-log.ts";
+import type { Recorder } from "../../observe/live-exchange.ts";
+import { createRecorder, type Observer } from "../../observe/recorder.ts";
+import { createRecordRing, type RecordRing } from "../../observe/ring.ts";
+import { createTapHub, type TapHub } from "../../observe/tap-hub.ts";
+import { createWindows, type Windows } from "../../observe/windows.ts";
+import { createExchangeMetrics } from "./exchange-metrics.ts";
+
+export interface ObservabilityOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly version: string;
+  /** The proxy's own mesh identity. */
+  readonly identity: string;
+  readonly accessLog: "off" | "apache" | "json";
+  /** Where the access log goes (standard error), one line a call. */
+  readonly writeAccessLog: (line: string) => void;
+}
+
+/** Everything that watches the proxy's traffic, and the one recorder that tells it. */
+export interface Observability {
+  readonly recorder: Recorder;
+  readonly ring: RecordRing;
+  readonly windows: Windows;
+  readonly tap: TapHub;
+  /** For families of other parts: `control_identity_cert_*`, balancers, the control client. */
+  readonly registry: Registry;
+  readonly version: string;
+  readonly identity: string;
+}
+
+/**
+ * The one list of observers. An exchange passes them in this order at each transition: the ring first, so that a record
+ * exists whatever comes after.
+ */
+export function createObservability(options: ObservabilityOptions): Observability {
+  const { clock, log, version, identity } = options;
+  const registry = createRegistry({ clock });
+  registerProcessMetrics(registry, { clock, version, read: readProcess });
+  const violations = registry.counter("record_violations_total", "Transitions of records in a wrong order");
+
+  const ring = createRecordRing({ clock });
+  const windows = createWindows({ clock, proxyVersion: version, identity });
+  const tap = createTapHub(clock);
+  const observers: Observer[] = [ring, windows, createExchangeMetrics(registry), tap];
+  const { accessLog } = options;
+  if (accessLog !== "off")
+    observers.push(createAccessLog({ format: accessLog, write: options.writeAccessLog }));
+
+  const recorder = createRecorder({
+    clock,
+    observers,
+    wantsHeaders: () => accessLog !== "off" || tap.wantsHeaders,
+    onViolation: (error) => {
+      violations.add(1, { code: error.code });
+      log.error(error.message, { code: error.code });
+    },
+  });
+  return { recorder, ring, windows, tap, registry, version, identity };
+}

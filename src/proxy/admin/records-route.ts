@@ -1,0 +1,46 @@
+import { tryParseGoDuration } from "../../base/duration.ts";
+import type { CoverageLine } from "../../observe/exchange.ts";
+import { type AdminCall, sendText } from "./server.ts";
+
+/**
+ * `GET /records?since=30s&limit=100`: exchanges that the ring still holds, oldest first, as JSON lines after one
+ * CoverageLine. `since` is a duration back from now, or milliseconds since the epoch; `limit` keeps the newest.
+ */
+export function serveRecords({ response, url, options }: AdminCall) {
+  const { ring, version, identity } = options.observability;
+  const sinceText = url.searchParams.get("since");
+  const sinceMs = sinceText === null ? 0 : parseSince(sinceText, options.clock.now());
+  if (sinceMs === undefined) {
+    return sendText(
+      response,
+      400,
+      `since "${sinceText}" is neither a duration like 30s nor milliseconds since the epoch\n`,
+    );
+  }
+  const limitText = url.searchParams.get("limit");
+  if (limitText !== null && !/^\d{1,9}$/.test(limitText)) {
+    return sendText(response, 400, `limit "${limitText}" is not a number\n`);
+  }
+  const answer = ring.read({ sinceMs, ...(limitText === null ? {} : { limit: Number(limitText) }) });
+  const coverage: CoverageLine = {
+    coverage: {
+      fromMs: answer.fromMs,
+      toMs: answer.toMs,
+      lost: answer.lost,
+      proxyVersion: version,
+      identity,
+    },
+  };
+  const lines = [coverage, ...answer.exchanges].map((line) => `${JSON.stringify(line)}\n`).join("");
+  response.writeHead(200, {
+    "content-type": "application/x-ndjson",
+    "content-length": Buffer.byteLength(lines),
+  });
+  response.end(lines);
+}
+
+function parseSince(text: string, nowMs: number): number | undefined {
+  if (/^\d{5,}$/.test(text)) return Number(text);
+  const backMs = tryParseGoDuration(text);
+  return backMs === undefined || backMs < 0 ? undefined : nowMs - backMs;
+}
