@@ -1,0 +1,170 @@
+import type { KubeObject } from "../../base/kube-object.ts";
+import { matchesSelector } from "../../base/kube-object.ts";
+import { objectKey, PODS, REPLICA_SETS, splitKey } from "../resources.ts";
+import type { Condition, Controller, ControllerContext } from "./controller.ts";
+import {
+  controllerOf,
+  controllerReference,
+  deleteIfThere,
+  mergeConditions,
+  timestamp,
+} from "./controller.ts";
+import { isPodReady, readySinceMs } from "./pod-readiness.ts";
+import { WorkQueue } from "./work-queue.ts";
+
+/** ReplicaSets: so many pods of one template. */
+export function startReplicaSetController(context: ControllerContext): Controller {
+  const { objects, clock, log } = context;
+  const queue = new WorkQueue({
+    name: "replicaset-controller",
+    clock,
+    log,
+    reconcile: async (key) => {
+      const { namespace, name } = splitKey(key);
+      const set = objects.get(REPLICA_SETS, namespace, name);
+      if (!set || set.metadata.deletionTimestamp) return;
+      const againMs = await reconcileReplicaSet(context, set);
+      if (againMs !== undefined) queue.addAfter(key, againMs);
+    },
+  });
+  const stops = [
+    objects.watch(REPLICA_SETS, (type, object) => {
+      if (type !== "DELETED") queue.add(objectKey(object));
+    }),
+    objects.watch(PODS, (_type, pod) => {
+      const owner = controllerOf(pod);
+      if (owner?.kind === "ReplicaSet") queue.add(`${pod.metadata.namespace}/${owner.name}`);
+    }),
+  ];
+  return {
+    stop: () => {
+      for (const stop of stops) stop();
+      queue.stop();
+    },
+    idle: () => queue.idle(),
+  };
+}
+
+async function reconcileReplicaSet(context: ControllerContext, set: KubeObject): Promise<number | undefined> {
+  const { objects, events } = context;
+  const namespace = set.metadata.namespace!;
+  await adoptOrphans(context, set);
+  const living = livingPods(context, set);
+  const difference = (set.spec.replicas ?? 1) - living.length;
+  let failure: Error | undefined;
+  if (difference > 0) {
+    const created = await Promise.allSettled(
+      Array.from({ length: difference }, () => objects.create(PODS, podOf(set))),
+    );
+    for (const result of created) {
+      if (result.status === "fulfilled") {
+        const name = result.value.metadata.name;
+        events.record(set, "Normal", "SuccessfulCreate", `Created pod: ${name}`);
+      } else {
+        failure = result.reason as Error;
+      }
+    }
+    if (failure) events.record(set, "Warning", "FailedCreate", `Error creating: ${failure.message}`);
+  } else if (difference < 0) {
+    const victims = [...living].sort(byExpendability).slice(0, -difference);
+    await Promise.all(
+      victims.map(async (pod) => {
+        await deleteIfThere(objects, PODS, namespace, pod.metadata.name!, { uid: pod.metadata.uid! });
+        events.record(set, "Normal", "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`);
+      }),
+    );
+  }
+  const againMs = await writeStatus(context, set, failure);
+  // The queue's back-off decides when to try again.
+  if (failure) throw failure;
+  return againMs;
+}
+
+function livingPods({ objects }: ControllerContext, set: KubeObject): KubeObject[] {
+  return objects
+    .list(PODS, set.metadata.namespace)
+    .filter(
+      (pod) =>
+        controllerOf(pod)?.uid === set.metadata.uid &&
+        !pod.metadata.deletionTimestamp &&
+        pod.status?.phase !== "Failed" &&
+        pod.status?.phase !== "Succeeded",
+    );
+}
+
+async function adoptOrphans({ objects }: ControllerContext, set: KubeObject): Promise<void> {
+  for (const pod of objects.list(PODS, set.metadata.namespace)) {
+    if (pod.metadata.deletionTimestamp || controllerOf(pod)) continue;
+    if (!matchesSelector(set.spec.selector, pod.metadata.labels)) continue;
+    await objects.mergePatch(PODS, pod.metadata.namespace, pod.metadata.name!, {
+      metadata: { ownerReferences: [...(pod.metadata.ownerReferences ?? []), controllerReference(set)] },
+    });
+  }
+}
+
+function podOf(set: KubeObject): KubeObject {
+  const template = set.spec.template;
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      ...template.metadata,
+      generateName: `${set.metadata.name}-`,
+      namespace: set.metadata.namespace!,
+      ownerReferences: [controllerReference(set)],
+    },
+    spec: template.spec,
+  };
+}
+
+/** Which pod to lose first: unscheduled, then not ready, then the younger. */
+function byExpendability(left: KubeObject, right: KubeObject): number {
+  const rank = (pod: KubeObject): number => (pod.spec.nodeName ? 1 : 0) + (isPodReady(pod) ? 2 : 0);
+  if (rank(left) !== rank(right)) return rank(left) - rank(right);
+  const created = (pod: KubeObject): string => pod.metadata.creationTimestamp ?? "";
+  if (created(left) !== created(right)) return created(left) < created(right) ? 1 : -1;
+  return (left.metadata.name ?? "") < (right.metadata.name ?? "") ? -1 : 1;
+}
+
+async function writeStatus(
+  context: ControllerContext,
+  set: KubeObject,
+  failure: Error | undefined,
+): Promise<number | undefined> {
+  const { objects, clock } = context;
+  const pods = livingPods(context, set);
+  const minReadyMs = (set.spec.minReadySeconds ?? 0) * 1000;
+  const templateLabels = Object.entries<string>(set.spec.template.metadata?.labels ?? {});
+  let againMs: number | undefined;
+  const isAvailable = (pod: KubeObject): boolean => {
+    const sinceMs = readySinceMs(pod);
+    if (sinceMs === undefined) return false;
+    const remainingMs = sinceMs + minReadyMs - clock.now();
+    if (minReadyMs === 0 || remainingMs <= 0) return true;
+    againMs = Math.min(againMs ?? remainingMs, remainingMs);
+    return false;
+  };
+  const conditions: Condition[] = failure
+    ? [{ type: "ReplicaFailure", status: "True", reason: "FailedCreate", message: failure.message }]
+    : [];
+  const previous = set.status ?? {};
+  const status = {
+    replicas: pods.length,
+    fullyLabeledReplicas: pods.filter((pod) =>
+      templateLabels.every(([key, value]) => pod.metadata.labels?.[key] === value),
+    ).length,
+    readyReplicas: pods.filter(isPodReady).length,
+    availableReplicas: pods.filter(isAvailable).length,
+    observedGeneration: set.metadata.generation ?? 0,
+    conditions: mergeConditions(previous.conditions, conditions, timestamp(clock.now())),
+  };
+  const isSame = Object.entries(status).every(
+    ([key, value]) =>
+      JSON.stringify(previous[key]) === JSON.stringify(value) ||
+      (key === "conditions" && previous.conditions === undefined && conditions.length === 0),
+  );
+  if (!isSame) {
+    await objects.mergePatch(REPLICA_SETS, set.metadata.namespace, set.metadata.name!, { status }, "status");
+  }
+  return againMs;
+}
