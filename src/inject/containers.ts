@@ -11,7 +11,6 @@ export const INJECTED_VOLUMES: readonly string[] = [XTABLES_VOLUME, END_ENTITY_V
 
 /** Seconds that a service-account token for identity lives; the kubelet renews it at 80 %. */
 const TOKEN_LIFETIME_SECONDS = 86_400;
-const SERVICE_ACCOUNT_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 export function proxyVolumes(settings: PodSettings): Record<string, unknown>[] {
   const volumes: Record<string, unknown>[] = [];
@@ -79,10 +78,10 @@ export function proxyContainer(settings: PodSettings, spec: PodSpec): Record<str
       seccompProfile: { type: "RuntimeDefault" },
     },
     terminationMessagePolicy: "FallbackToLogsOnError",
+    // No service-account mount: the proxy never speaks to the API server.
     volumeMounts: [
       { name: END_ENTITY_VOLUME, mountPath: END_ENTITY_DIR },
       { name: TOKEN_VOLUME, mountPath: TOKEN_DIR },
-      ...serviceAccountMount(spec),
     ],
   };
 }
@@ -151,10 +150,4 @@ function resources(settings: PodSettings): Record<string, unknown> {
 /** The image has no `sleep`, but it has Node. */
 function waitHook(seconds: number): Record<string, unknown> {
   return { exec: { command: ["node", "-e", `setTimeout(() => {}, ${seconds * 1000})`] } };
-}
-
-/** The application's own service-account mount, if the pod has one written out. */
-function serviceAccountMount(spec: PodSpec): Record<string, unknown>[] {
-  const mount = spec.containers?.[0]?.volumeMounts?.find((item) => item.mountPath === SERVICE_ACCOUNT_MOUNT);
-  return mount ? [{ name: mount.name, mountPath: mount.mountPath, readOnly: true }] : [];
 }
