@@ -36,6 +36,8 @@ export interface OpaqueRoute {
   readonly backends: Distribution;
   /** Set: the connection is refused for this reason. */
   readonly refused: "forbidden" | "invalid" | undefined;
+  /** TLS routes: the SNIs that it takes (compared as they are); absent or empty: any. */
+  readonly snis?: readonly HostMatch[];
 }
 
 /** One entry with weight 1 is "first available"; an empty list is never ready. */
