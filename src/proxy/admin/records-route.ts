@@ -1,6 +1,6 @@
 import { tryParseGoDuration } from "../../base/duration.ts";
 import type { CoverageLine } from "../../observe/exchange.ts";
-import { type AdminCall, sendText } from "./server.ts";
+import { type AdminCall, sendText } from "./admin-call.ts";
 
 /**
  * `GET /records?since=30s&limit=100`: exchanges that the ring still holds, oldest first, as JSON lines after one

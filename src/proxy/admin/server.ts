@@ -1,49 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { gzip } from "node:zlib";
-import type { Clock } from "../../base/clock.ts";
 import { MeshError, systemErrorCode } from "../../base/error.ts";
 import { joinHostPort, type Network, networkContains, normaliseIp } from "../../base/ip.ts";
-import type { Logger } from "../../base/log.ts";
 import { PROM_CONTENT_TYPE } from "../../wire/prom-text.ts";
-import type { ListenAddress } from "../config.ts";
-import type { Observability } from "./observability.ts";
+import { type AdminCall, type AdminServerOptions, sendJson, sendText } from "./admin-call.ts";
 import { serveRecords } from "./records-route.ts";
 import { serveStats } from "./stats-route.ts";
 import { serveTap } from "./tap-route.ts";
-
-export interface AdminServerOptions {
-  readonly listen: ListenAddress;
-  readonly observability: Observability;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** True once the first certificate is installed. */
-  readonly isReady: () => boolean;
-  /** Whose connections may read records, tap and configuration, and shut down (`config.ownNetworks`). */
-  readonly ownNetworks: readonly Network[];
-  readonly shutdownEnabled: boolean;
-  /** `POST /shutdown`: begin to drain. */
-  readonly onShutdown: () => void;
-  /** What `GET /config` shows: plain data, no secrets. */
-  readonly describeConfig: () => object;
-  /** Environment that `GET /env.json` shows: the proxy's own variables (`MESHCTL_PROXY_*`, `LINKERD2_PROXY_*`). */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  /** `GET` and `PUT /proxy-log-level`; absent: 404. `set` throws a MeshError on a level it does not know. */
-  readonly logLevel?: { get(): string; set(text: string): void };
-}
 
 export interface AdminServer {
   /** Resolves with the bound port. @throws MeshError `ADMIN_LISTEN` */
   listen(): Promise<number>;
   /** Stops listening and ends every connection, taps included. */
   close(): Promise<void>;
-}
-
-/** One request and what its route needs. */
-export interface AdminCall {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly url: URL;
-  readonly options: AdminServerOptions;
 }
 
 interface Route {
@@ -151,20 +120,6 @@ export function isOwnHost(remoteAddress: string | undefined, ownNetworks: readon
   if (remoteAddress === undefined) return false;
   const address = normaliseIp(remoteAddress);
   return ownNetworks.some((network) => networkContains(network, address));
-}
-
-export function sendText(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { "content-type": "text/plain", "content-length": Buffer.byteLength(text) });
-  response.end(text);
-}
-
-export function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  const text = `${JSON.stringify(value)}\n`;
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(text),
-  });
-  response.end(text);
 }
 
 function serveMetrics({ request, response, options }: AdminCall): Promise<void> {

@@ -1,5 +1,5 @@
 import { tryParseGoDuration, tryParseProxyDuration } from "../../base/duration.ts";
-import { type AdminCall, sendJson, sendText } from "./server.ts";
+import { type AdminCall, sendJson, sendText } from "./admin-call.ts";
 
 const WINDOW_DEFAULT_MS = 60_000;
 

@@ -1,7 +1,7 @@
 import { MeshError } from "../../base/error.ts";
 import type { CoverageLine } from "../../observe/exchange.ts";
 import { parseTapQuery, type TapRequest } from "../../observe/tap-filter.ts";
-import { type AdminCall, sendText } from "./server.ts";
+import { type AdminCall, sendText } from "./admin-call.ts";
 
 /** Bytes that may wait for a slow reader beyond the socket's own buffer; lines after that are lost and counted. */
 const BACKLOG_BYTES_MAX = 256 * 1024;

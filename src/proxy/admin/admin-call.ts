@@ -1,0 +1,48 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "../../base/clock.ts";
+import type { Network } from "../../base/ip.ts";
+import type { Logger } from "../../base/log.ts";
+import type { ListenAddress } from "../config.ts";
+import type { Observability } from "./observability.ts";
+
+export interface AdminServerOptions {
+  readonly listen: ListenAddress;
+  readonly observability: Observability;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** True once the first certificate is installed. */
+  readonly isReady: () => boolean;
+  /** Whose connections may read records, tap and configuration, and shut down (`config.ownNetworks`). */
+  readonly ownNetworks: readonly Network[];
+  readonly shutdownEnabled: boolean;
+  /** `POST /shutdown`: begin to drain. */
+  readonly onShutdown: () => void;
+  /** What `GET /config` shows: plain data, no secrets. */
+  readonly describeConfig: () => object;
+  /** Environment that `GET /env.json` shows: the proxy's own variables (`MESHCTL_PROXY_*`, `LINKERD2_PROXY_*`). */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** `GET` and `PUT /proxy-log-level`; absent: 404. `set` throws a MeshError on a level it does not know. */
+  readonly logLevel?: { get(): string; set(text: string): void };
+}
+
+/** One request and what its route needs. */
+export interface AdminCall {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  readonly options: AdminServerOptions;
+}
+
+export function sendText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { "content-type": "text/plain", "content-length": Buffer.byteLength(text) });
+  response.end(text);
+}
+
+export function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  const text = `${JSON.stringify(value)}\n`;
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+  });
+  response.end(text);
+}
