@@ -1,9 +1,9 @@
 import { tryParseGoDuration } from "../base/duration.ts";
 import { tryParseNetwork } from "../base/ip.ts";
 import { CONFIG_PREFIX } from "../base/names.ts";
+import { INBOUND_POLICIES, PULL_POLICIES } from "../values/choices.ts";
 import { parsePortRanges } from "../values/port-ranges.ts";
 import { tryParseQuantity } from "../values/quantity.ts";
-import { INBOUND_POLICIES, PULL_POLICIES } from "../values/validate.ts";
 import type { ProxyInitValues, ProxyValues, Values } from "../values/values.ts";
 import { type PodSettings, settingsFromValues } from "./pod-settings.ts";
 

@@ -1,21 +1,13 @@
 import { tryParseGoDuration } from "../base/duration.ts";
 import { MeshError } from "../base/error.ts";
 import { tryParseNetwork } from "../base/ip.ts";
+import { INBOUND_POLICIES, PULL_POLICIES } from "./choices.ts";
 import { defaultValues } from "./defaults.ts";
 import { isTree } from "./merge.ts";
 import { parsePortRanges } from "./port-ranges.ts";
 import { tryParseQuantity } from "./quantity.ts";
 import type { Values } from "./values.ts";
 
-export const INBOUND_POLICIES: readonly string[] = [
-  "all-unauthenticated",
-  "all-authenticated",
-  "cluster-unauthenticated",
-  "cluster-authenticated",
-  "deny",
-  "audit",
-];
-export const PULL_POLICIES: readonly string[] = ["Always", "IfNotPresent", "Never"];
 const LOG_LEVELS = ["error", "warn", "info", "debug", "trace"];
 
 /**

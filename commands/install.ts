@@ -1,0 +1,114 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { systemClock } from "../src/base/clock.ts";
+import { VERSION } from "../src/base/version.ts";
+import type { Command, CommandContext } from "../src/cli/command.ts";
+import { INSTALL_FLAGS, valuesFromFlags } from "../src/install/install-flags.ts";
+import { openCluster, readIdentityFiles, readTextFrom } from "../src/install/install-inputs.ts";
+import { planInstall } from "../src/install/plan-install.ts";
+import { printObjects } from "../src/install/print-objects.ts";
+import { PROXY_FLAGS } from "../src/values/proxy-flags.ts";
+
+export const command: Command = {
+  name: "install",
+  summary: "print the manifests of an installation",
+  description:
+    "Prints custom resource definitions and control plane, in the order to apply them; changes nothing itself.\n" +
+    "A trust anchor is generated unless one is given. An existing installation is refused.",
+  flags: [
+    { name: "crds", type: "boolean", summary: "only the custom resource definitions" },
+    { name: "skip-crds", type: "boolean", summary: "only the control plane" },
+    {
+      name: "ignore-cluster",
+      type: "boolean",
+      summary: "do not ask the cluster whether something is installed",
+    },
+    { name: "image", type: "string", placeholder: "NAME:TAG", summary: "image of control plane and proxies" },
+    { name: "registry", type: "string", placeholder: "REGISTRY", summary: "registry of that image" },
+    {
+      name: "values",
+      short: "f",
+      type: "list",
+      placeholder: "FILE",
+      summary: "YAML file (or https URL) of values",
+    },
+    {
+      name: "set",
+      type: "repeat",
+      placeholder: "KEY=VALUE",
+      summary: "set a value: --set proxy.capture=explicit",
+    },
+    { name: "set-string", type: "repeat", placeholder: "KEY=VALUE", summary: "set a value, always as text" },
+    {
+      name: "identity-trust-anchors-file",
+      type: "string",
+      placeholder: "FILE",
+      summary: "PEM bundle of trust anchors",
+    },
+    {
+      name: "identity-issuer-certificate-file",
+      type: "string",
+      placeholder: "FILE",
+      summary: "PEM certificate of the issuer",
+    },
+    {
+      name: "identity-issuer-key-file",
+      type: "string",
+      placeholder: "FILE",
+      summary: "PEM key of the issuer",
+    },
+    {
+      name: "identity-external-issuer",
+      type: "boolean",
+      summary: "use the Secret meshctl-identity-issuer that the cluster has",
+    },
+    ...[...INSTALL_FLAGS, ...PROXY_FLAGS].map(({ flag }) => flag),
+    {
+      name: "output",
+      short: "o",
+      type: "string",
+      placeholder: "FORMAT",
+      summary: "format",
+      choices: ["yaml", "json"],
+      default: "yaml",
+    },
+  ],
+  examples: [
+    { command: "meshctl install | kubectl apply -f -", does: "install" },
+    {
+      command: "meshctl install --set proxy.logLevel=debug | kubectl apply -f -",
+      does: "install with chatty proxies",
+    },
+    {
+      command: "meshctl install --ignore-cluster > mesh.yaml",
+      does: "write the manifests without a cluster",
+    },
+  ],
+  async run(options, _args, context, given) {
+    const readText = readTextFrom((name) => readFile(resolve(context.cwd, name), "utf8"), fetch);
+    const values = await valuesFromFlags({
+      version: VERSION,
+      namespace: context.globals.meshctlNamespace,
+      options,
+      given,
+      readFile: readText,
+    });
+    const identity = await readIdentityFiles(options, readText);
+    const cluster = await openCluster(options, values.namespace, () => kubeClient(context));
+    const objects = await planInstall({
+      values,
+      parts: options.crds === true ? "crds" : options.skipCrds === true ? "control-plane" : "all",
+      ...(identity === undefined ? {} : { identity }),
+      ...cluster,
+      nowMs: systemClock.now(),
+    });
+    context.console.stdout.write(printObjects(objects, options.output as "yaml" | "json"));
+    return { exitCode: 0 };
+  },
+};
+
+async function kubeClient({ globals, env }: CommandContext) {
+  const { createKubeClient } = await import("../src/kube/connect.ts");
+  const { kubeconfig, context, as, asGroup } = globals;
+  return createKubeClient({ kubeconfig, context, as, asGroups: asGroup, env });
+}

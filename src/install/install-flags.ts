@@ -1,0 +1,108 @@
+import { MeshError } from "../base/error.ts";
+import { defaultValues } from "../values/defaults.ts";
+import { mergeTrees, parseSet, type ValueTree } from "../values/merge.ts";
+import { PROXY_FLAGS, treeFromFlags, type ValueFlag } from "../values/proxy-flags.ts";
+import { validateValues } from "../values/validate.ts";
+import type { Values } from "../values/values.ts";
+import { parseTree } from "../values/yaml.ts";
+
+/** Flags of `install` that set one value each, beside those of the proxy. */
+export const INSTALL_FLAGS: readonly ValueFlag[] = [
+  flag("cluster-domain", "string", "DOMAIN", "DNS domain of the cluster", "clusterDomain"),
+  flag(
+    "identity-trust-domain",
+    "string",
+    "DOMAIN",
+    "domain that identities end in (default: the cluster domain)",
+    "identityTrustDomain",
+  ),
+  flag(
+    "identity-issuance-lifetime",
+    "duration",
+    "DURATION",
+    "how long a workload's certificate lives",
+    "identity.issuer.issuanceLifetime",
+  ),
+  flag(
+    "identity-clock-skew-allowance",
+    "duration",
+    "DURATION",
+    "how far clocks may differ",
+    "identity.issuer.clockSkewAllowance",
+  ),
+  flag("controller-replicas", "number", "N", "pods of each control-plane Deployment", "controllerReplicas"),
+  flag(
+    "controller-log-level",
+    "string",
+    "LEVEL",
+    "what the control plane logs: error, warn, info, debug, trace",
+    "controllerLogLevel",
+  ),
+  flag("controller-uid", "number", "UID", "user id that the control plane runs as", "controllerUid"),
+];
+
+export interface ValuesRequest {
+  readonly version: string;
+  readonly namespace: string;
+  /** Parsed options and which of them were given. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly given: ReadonlySet<string>;
+  /** Reads a values file or URL. */
+  readonly readFile: (name: string) => Promise<string>;
+}
+
+/**
+ * The values of an installation: defaults, then dedicated flags, then `-f` files, `--set` and `--set-string`; later wins.
+ *
+ * @throws MeshError `VALUES_INVALID`, `VALUES_BAD_SET`, `VALUES_BAD_YAML`
+ */
+export async function valuesFromFlags(request: ValuesRequest): Promise<Values> {
+  const { options, given } = request;
+  const listOf = (key: string) => (options[key] as readonly string[] | undefined) ?? [];
+  let tree: unknown = { ...defaultValues(request.version), namespace: request.namespace };
+  if (given.has("registry")) tree = mergeTrees(tree, registryTree(options.registry as string));
+  if (given.has("image")) tree = mergeTrees(tree, imageTree(options.image as string));
+  if (options.identityExternalIssuer === true) {
+    tree = mergeTrees(tree, { identity: { issuer: { scheme: "kubernetes.io/tls" } } });
+  }
+  tree = mergeTrees(tree, treeFromFlags([...INSTALL_FLAGS, ...PROXY_FLAGS], options, given));
+  for (const name of listOf("values")) tree = mergeTrees(tree, parseTree(await request.readFile(name), name));
+  for (const text of listOf("set")) tree = mergeTrees(tree, parseSet(text, false));
+  for (const text of listOf("setString")) tree = mergeTrees(tree, parseSet(text, true));
+  return validateValues(tree);
+}
+
+/** `registry.example/mesh/meshctl:1.2` for control plane and proxies: one image serves both. */
+function imageTree(reference: string): ValueTree {
+  const digest = reference.includes("@");
+  const colon = reference.indexOf(":", reference.lastIndexOf("/") + 1);
+  if (reference === "" || colon === 0) {
+    throw new MeshError({
+      kind: "usage",
+      code: "INSTALL_BAD_IMAGE",
+      message: `--image "${reference}" names no image`,
+      hint: "write --image NAME:TAG",
+    });
+  }
+  const image =
+    digest || colon < 0
+      ? { name: reference, version: digest ? "" : undefined }
+      : { name: reference.slice(0, colon), version: reference.slice(colon + 1) };
+  const known = image.version === undefined ? { name: image.name } : image;
+  return { image: known, proxy: { image: known } };
+}
+
+function registryTree(registry: string): ValueTree {
+  const image = { name: `${registry.replace(/\/+$/, "")}/meshctl` };
+  return { image, proxy: { image } };
+}
+
+function flag(
+  name: string,
+  type: ValueFlag["flag"]["type"],
+  placeholder: string,
+  summary: string,
+  path: string,
+): ValueFlag {
+  return { flag: { name, type, placeholder, summary }, paths: [path] };
+}
