@@ -59,7 +59,7 @@ function decodeDistribution(
     case "empty":
       return { kind: "empty", backends: [] };
     case "firstAvailable": {
-      const backends = nonEmpty(kind.value.backends).map((backend) => decode(backend, 1));
+      const backends = nonEmpty<RouteBackend>(kind.value.backends).map((backend) => decode(backend, 1));
       return { kind: "first-available", backends };
     }
     case "randomAvailable": {

@@ -29,12 +29,12 @@ import { decodeMeta, decodeNetwork, durationMs, present, undecodable } from "./d
 export function decodeServer(message: Server): ServerPolicy {
   const authorizations = message.authorizations.map(decodeAuthorization);
   // `audit` arrives as an authorization for everybody. As a property it still tells who would have been let in without it.
-  const audit = authorizations.some(({ meta }) => meta.kind === "default" && meta.name === "audit");
+  const covering = authorizations.filter(({ meta }) => !(meta.kind === "default" && meta.name === "audit"));
   return {
     meta: decodeServerLabels(message.labels),
     ...decodeProtocol(message),
-    authorizations: audit ? authorizations.filter(({ meta }) => meta.name !== "audit") : authorizations,
-    audit,
+    authorizations: covering,
+    audit: covering.length < authorizations.length,
   };
 }
 

@@ -1,0 +1,63 @@
+import net from "node:net";
+import tls, { type ConnectionOptions } from "node:tls";
+import type { Clock } from "../../base/clock.ts";
+import { MeshError, systemErrorCode } from "../../base/error.ts";
+import { joinHostPort } from "../../base/ip.ts";
+
+export interface ControlDial {
+  readonly ip: string;
+  readonly port: number;
+  /** Source address; used only when it is of the same family. */
+  readonly sourceHost: string | undefined;
+  /** Undefined: plaintext, to this host only. */
+  readonly tls: ConnectionOptions | undefined;
+  /** Bounds TCP and TLS together. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+/**
+ * Opens a connection to the control plane, ready to use.
+ *
+ * @throws MeshError `CONTROL_CONNECT_FAILED`; `TLS_IDENTITY_MISMATCH` when somebody else answers
+ */
+export function connectControl(dial: ControlDial): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    const where = joinHostPort(dial.ip, dial.port);
+    const sameFamily = dial.sourceHost !== undefined && net.isIP(dial.sourceHost) === net.isIP(dial.ip);
+    const target = {
+      host: dial.ip,
+      port: dial.port,
+      noDelay: true,
+      ...(sameFamily ? { localAddress: dial.sourceHost! } : {}),
+    };
+    const socket: net.Socket = dial.tls ? tls.connect({ ...dial.tls, ...target }) : net.connect(target);
+    const timer = dial.clock.schedule(dial.timeoutMs, () =>
+      socket.destroy(failed(where, `no answer within ${dial.timeoutMs} ms`)),
+    );
+    const onError = (cause: Error) => {
+      timer.cancel();
+      if (cause instanceof MeshError) return reject(cause);
+      reject(failed(where, systemErrorCode(cause) ?? cause.message, cause));
+    };
+    const onClose = () => onError(new Error("closed during the handshake"));
+    socket.once("error", onError);
+    socket.once("close", onClose);
+    socket.once(dial.tls ? "secureConnect" : "connect", () => {
+      timer.cancel();
+      socket.removeListener("error", onError);
+      socket.removeListener("close", onClose);
+      resolve(socket);
+    });
+  });
+}
+
+function failed(where: string, why: string, cause?: unknown): MeshError {
+  return new MeshError({
+    kind: "environment",
+    code: "CONTROL_CONNECT_FAILED",
+    message: `cannot connect to the control plane at ${where}: ${why}`,
+    hint: "see `meshctl check` and the control plane's pods",
+    cause,
+  });
+}

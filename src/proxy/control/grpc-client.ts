@@ -1,0 +1,222 @@
+import http2, { type ClientHttp2Session } from "node:http2";
+import type { ConnectionOptions } from "node:tls";
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { Backoff } from "../../base/backoff.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
+import { toMeshError } from "../../base/error.ts";
+import { joinHostPort } from "../../base/ip.ts";
+import type { Logger } from "../../base/log.ts";
+import type { BackoffConfig, ControlAddress } from "../config.ts";
+import { connectControl } from "./connect-control.ts";
+import { callGrpc } from "./grpc-call.ts";
+import { grpcError } from "./grpc-status.ts";
+import type { HostResolver } from "./resolve-host.ts";
+
+export interface GrpcClientOptions {
+  readonly address: ControlAddress;
+  readonly resolver: HostResolver;
+  /** Made anew for each connection, so that rotation reaches the next; not called for plaintext. */
+  readonly tlsOptions: (name: string) => ConnectionOptions;
+  /** Connections wait for this: the first certificate. */
+  readonly ready?: Promise<void> | undefined;
+  readonly sourceHost?: string | undefined;
+  readonly connectTimeoutMs: number;
+  readonly backoff: BackoffConfig;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** Calls to one control-plane service. All of them share one connection, which is made when the first needs it. */
+export interface GrpcClient {
+  /** @throws MeshError `CONTROL_<STATUS>`, or what kept the connection from coming up */
+  unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<MessageShape<O>>;
+  /** Resolves when the server ends the stream with OK. @throws as `unary` */
+  stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageInitShape<I>,
+    options: { readonly signal: AbortSignal; readonly onMessage: (message: MessageShape<O>) => void },
+  ): Promise<void>;
+  close(): void;
+}
+
+/** A dead peer is found out by a PING, at most this long after it fell silent. */
+const PING_INTERVAL_MS = 20_000;
+const PING_TIMEOUT_MS = 5000;
+
+/**
+ * A gRPC client on `node:http2`, until our own HTTP/2 codec can carry these calls.
+ *
+ * ```
+ *   idle --call--> connecting --connected--> ready --closed, GOAWAY, PING unanswered--> idle
+ *                      |  failed: waiting calls fail; the next attempt waits for the back-off
+ *                      +--> idle
+ * ```
+ *
+ * Each connection resolves the name again and takes the next address, from a random start, so that a thousand proxies spread over
+ * the replicas. When DNS fails, the addresses known last are used.
+ */
+export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
+  const { address, clock, log } = options;
+  const authority = joinHostPort(address.host, address.port);
+  const backoff = new Backoff({ ...options.backoff, random: options.random });
+  const closing = new AbortController();
+  let session: ClientHttp2Session | undefined;
+  let connecting: Promise<ClientHttp2Session> | undefined;
+  let addresses: readonly string[] = [];
+  let turn = Math.floor(options.random() * 1024);
+  let notBefore = 0;
+
+  const resolveAddresses = async (): Promise<readonly string[]> => {
+    try {
+      addresses = await options.resolver.resolve(address.host);
+    } catch (caught) {
+      if (addresses.length === 0) throw caught;
+      log.warn("control plane name not resolved; using the addresses known last", {
+        name: address.host,
+        error: toMeshError(caught).message,
+      });
+    }
+    return addresses;
+  };
+
+  const connect = async (): Promise<ClientHttp2Session> => {
+    await options.ready;
+    const waitMs = notBefore - clock.monotonic();
+    if (waitMs > 0) await sleep(clock, waitMs, closing.signal);
+    try {
+      const candidates = await resolveAddresses();
+      const ip = candidates[turn++ % candidates.length]!;
+      const socket = await connectControl({
+        ip,
+        port: address.port,
+        sourceHost: options.sourceHost,
+        tls: address.name === undefined ? undefined : options.tlsOptions(address.name),
+        timeoutMs: options.connectTimeoutMs,
+        clock,
+      });
+      if (closing.signal.aborted) {
+        socket.destroy();
+        throw grpcError("CANCELLED", "the client is closed");
+      }
+      const opened = http2.connect(`http://${authority}`, {
+        createConnection: () => socket,
+        settings: { enablePush: false },
+      });
+      backoff.reset();
+      adopt(opened, ip);
+      return opened;
+    } catch (caught) {
+      notBefore = clock.monotonic() + backoff.nextMs();
+      throw caught;
+    }
+  };
+
+  const adopt = (opened: ClientHttp2Session, ip: string): void => {
+    session = opened;
+    log.debug("connected to the control plane", { service: authority, address: ip });
+    const retire = () => {
+      if (session === opened) session = undefined;
+    };
+    // Calls learn of a broken session through their own streams; this listener only keeps the process alive.
+    opened.on("error", (error) =>
+      log.debug("control plane connection", { service: authority, error: error.message }),
+    );
+    // No new calls; those that run may finish.
+    opened.on("goaway", retire);
+    opened.on("close", retire);
+    watchLiveness(opened, clock);
+  };
+
+  const sessionFor = async (signal: AbortSignal): Promise<ClientHttp2Session> => {
+    if (closing.signal.aborted) throw grpcError("CANCELLED", `${authority}: the client is closed`);
+    if (session && !session.closed && !session.destroyed) return session;
+    connecting ??= connect().finally(() => {
+      connecting = undefined;
+    });
+    return raceAbort(connecting, signal, authority);
+  };
+
+  const run = async <I extends DescMessage, O extends DescMessage>(
+    method: DescMethod & { readonly input: I; readonly output: O },
+    request: MessageInitShape<I>,
+    signal: AbortSignal,
+    onMessage: (message: MessageShape<O>) => void,
+    timeoutMs?: number,
+  ): Promise<void> => {
+    const both = AbortSignal.any([signal, closing.signal]);
+    await callGrpc({
+      session: await sessionFor(both),
+      authority,
+      path: `/${method.parent.typeName}/${method.name}`,
+      request: toBinary(method.input, create(method.input, request)),
+      timeoutMs,
+      signal: both,
+      onMessage: (bytes) => onMessage(fromBinary(method.output, bytes)),
+    });
+  };
+
+  return {
+    async unary(method, request, { timeoutMs, signal }) {
+      const deadline = new AbortController();
+      const timer = clock.schedule(timeoutMs, () => deadline.abort());
+      const answers: MessageShape<typeof method.output>[] = [];
+      try {
+        const both = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal;
+        await run(method, request, both, (message) => answers.push(message), timeoutMs);
+      } catch (caught) {
+        if (!deadline.signal.aborted) throw caught;
+        throw grpcError("DEADLINE_EXCEEDED", `${authority}: no answer within ${timeoutMs} ms`, caught);
+      } finally {
+        timer.cancel();
+      }
+      if (answers.length !== 1)
+        throw grpcError("INTERNAL", `${method.name}: ${answers.length} answers to a unary call`);
+      return answers[0]!;
+    },
+    stream: (method, request, { signal, onMessage }) => run(method, request, signal, onMessage),
+    close() {
+      closing.abort();
+      session?.destroy();
+    },
+  };
+}
+
+/** PINGs until the session closes, and destroys it when one stays unanswered: a peer that vanished sends no FIN. */
+function watchLiveness(session: ClientHttp2Session, clock: Clock): void {
+  let timer = clock.schedule(PING_INTERVAL_MS, ping);
+  session.once("close", () => timer.cancel());
+
+  function ping(): void {
+    if (session.closed || session.destroyed) return;
+    timer = clock.schedule(PING_TIMEOUT_MS, () => session.destroy(new Error("PING unanswered")));
+    session.ping((error) => {
+      timer.cancel();
+      if (!error && !session.destroyed) timer = clock.schedule(PING_INTERVAL_MS, ping);
+    });
+  }
+}
+
+function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(grpcError("CANCELLED", `${what}: aborted while connecting`));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
