@@ -1,6 +1,6 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
 import { constants } from "node:http2";
-import type { MeshError } from "../../base/error.ts";
+import { type MeshError, type MeshErrorOptions, toMeshError } from "../../base/error.ts";
 import { VERSION } from "../../base/version.ts";
 import { encodeGrpcFrame, GrpcFrameDecoder } from "./grpc-frame.ts";
 import { grpcError, grpcErrorOf, grpcErrorOfHttp } from "./grpc-status.ts";
@@ -54,7 +54,7 @@ export function callGrpc(call: GrpcCall): Promise<void> {
       try {
         for (const message of decoder.push(chunk)) call.onMessage(message);
       } catch (caught) {
-        fail(caught as MeshError);
+        fail(toMeshError(caught, unreadable(call.path)));
       }
     });
     stream.on("error", (cause: Error) => {
@@ -68,6 +68,14 @@ export function callGrpc(call: GrpcCall): Promise<void> {
     });
     stream.end(encodeGrpcFrame(call.request));
   });
+}
+
+function unreadable(path: string): MeshErrorOptions {
+  return {
+    kind: "environment",
+    code: "CONTROL_BAD_FRAME",
+    message: `${path}: a message that cannot be read`,
+  };
 }
 
 function requestHeaders({ authority, path, timeoutMs }: GrpcCall) {
