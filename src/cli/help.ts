@@ -1,4 +1,5 @@
 import type { Command, FlagSpec } from "./command.ts";
+import { DEFAULT_PLACEHOLDERS } from "./flags.ts";
 import { GLOBAL_FLAGS } from "./globals.ts";
 import { VERB_GROUPS, type VerbRegistry } from "./verb.ts";
 
@@ -54,13 +55,11 @@ function renderFlags(flags: readonly FlagSpec[]): string[] {
   return twoColumns(
     flags.map((flag) => {
       const short = flag.short === undefined ? "    " : `-${flag.short}, `;
-      const value = flag.type === "boolean" ? "" : ` ${flag.placeholder ?? VALUE[flag.type]}`;
+      const value = flag.type === "boolean" ? "" : ` ${flag.placeholder ?? DEFAULT_PLACEHOLDERS[flag.type]}`;
       return [`${short}--${flag.name}${value}`, `${withChoices(flag)}${renderDefault(flag)}`];
     }),
   );
 }
-
-const VALUE = { string: "TEXT", number: "N", duration: "DURATION", list: "LIST", repeat: "TEXT" } as const;
 
 function withChoices(spec: { readonly summary: string; readonly choices?: readonly string[] }): string {
   return spec.choices ? `${spec.summary}: ${spec.choices.join(", ")}` : spec.summary;

@@ -1,27 +1,15 @@
 import { Option, Command as Parser } from "commander";
 import { tryParseGoDuration } from "../base/duration.ts";
 import { MeshError } from "../base/error.ts";
-import type { FlagSpec, Options } from "./command.ts";
+import type { FlagSpec } from "./command.ts";
+import { defaultValue, optionKey, type ParsedLine, placeholderOf } from "./flags.ts";
 import { suggest } from "./suggest.ts";
-
-/** What a command line says, before anyone acts on it. */
-export interface ParsedLine {
-  readonly options: Options;
-  /** Keys of the flags that were on the line. */
-  readonly given: ReadonlySet<string>;
-  readonly args: readonly string[];
-}
 
 export interface ParseOptions {
   /** Stop at the first word that is no flag; it and all after it are `args`. */
   readonly stopAtWord?: boolean;
   /** `meshctl stat`, for messages. */
   readonly path: string;
-}
-
-/** `meshctl-namespace` -> `meshctlNamespace` */
-export function optionKey(flagName: string): string {
-  return flagName.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /**
@@ -95,15 +83,6 @@ class FlagParser extends Parser {
   }
 }
 
-/** How help and messages write a flag's value. */
-export function placeholderOf(flag: FlagSpec): string {
-  if (flag.choices) return flag.choices.join("|");
-  if (flag.placeholder !== undefined) return flag.placeholder;
-  return { boolean: "", string: "TEXT", number: "N", duration: "DURATION", list: "LIST", repeat: "TEXT" }[
-    flag.type
-  ];
-}
-
 function createOption(flag: FlagSpec): Option {
   const short = flag.short === undefined ? "" : `-${flag.short}, `;
   const value = flag.type === "boolean" ? "" : " <value>";
@@ -116,11 +95,6 @@ function createOption(flag: FlagSpec): Option {
   option.negate = false;
   option.attributeName = () => optionKey(flag.name);
   return option;
-}
-
-function defaultValue(flag: FlagSpec): unknown {
-  if (flag.type !== "duration" || typeof flag.default !== "string") return flag.default;
-  return tryParseGoDuration(flag.default);
 }
 
 // Lists that were begun on this line; a default list is replaced, not continued.

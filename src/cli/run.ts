@@ -2,6 +2,7 @@ import { MeshError, toMeshError } from "../base/error.ts";
 import { VERSION } from "../base/version.ts";
 import type { ArgumentSpec, Command, CommandContext, FlagSpec, Options } from "./command.ts";
 import type { Console } from "./console.ts";
+import { emptyLine, type ParsedLine } from "./flags.ts";
 import { GLOBAL_FLAGS, resolveGlobals } from "./globals.ts";
 import { renderCommandHelp, renderRootHelp } from "./help.ts";
 import { renderError } from "./render-error.ts";
@@ -73,8 +74,7 @@ async function dispatch(argv: readonly string[], io: CliIo, state: RunState): Pr
   // `meshctl help stat`
   if (first === "help") tokens = [...tokens.slice(1), "--help"];
 
-  const { parseLine } = await import("./parse.ts");
-  const root = parseLine(GLOBAL_FLAGS, tokens, { path: state.path, stopAtWord: true });
+  const root = await parseTokens(GLOBAL_FLAGS, tokens, { path: state.path, stopAtWord: true });
   const [word, ...rest] = root.args;
   if (word === undefined) {
     io.console.stdout.write(renderRootHelp(io.registry, VERSION));
@@ -98,9 +98,8 @@ async function runCommand(
   io: CliIo,
   state: RunState,
 ): Promise<number> {
-  const { parseLine } = await import("./parse.ts");
-  const flags = withGlobals(command.flags);
-  const line = parseLine(flags, tokens, { path: state.path, stopAtWord: command.subcommands !== undefined });
+  const stopAtWord = command.subcommands !== undefined;
+  const line = await parseTokens(withGlobals(command.flags), tokens, { path: state.path, stopAtWord });
   const given = new Set([...outerGiven, ...line.given]);
   const options: Record<string, unknown> = { ...outerOptions };
   for (const [key, value] of Object.entries(line.options)) {
@@ -130,6 +129,20 @@ async function runCommand(
   const context: CommandContext = { console, globals, env, cwd, signal };
   const result = await command.run(options, line.args, context, given);
   return result.exitCode;
+}
+
+/** The parser is loaded only for lines that have a flag: what is left to say of others is their words. */
+async function parseTokens(
+  flags: readonly FlagSpec[],
+  tokens: readonly string[],
+  options: { readonly path: string; readonly stopAtWord: boolean },
+): Promise<ParsedLine> {
+  const flagless = options.stopAtWord
+    ? !tokens[0]?.startsWith("-")
+    : !tokens.some((token) => token.startsWith("-"));
+  if (flagless) return { ...emptyLine(flags), args: tokens };
+  const { parseLine } = await import("./parse.ts");
+  return parseLine(flags, tokens, options);
 }
 
 /** A verb's own flag hides a global one of the same name or letter. */

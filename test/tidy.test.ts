@@ -1,0 +1,159 @@
+/** The repository reads itself: what reviews would repeat is checked here, each with what to do instead. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { collectErrorCodes, readErrorPage, renderErrorPage } from "../scripts/error-codes.ts";
+import { importsOf, listFiles, readSource, withoutComments } from "../scripts/source-files.ts";
+
+const SRC = listFiles("src", ".ts");
+const COMMANDS = listFiles("commands", ".ts");
+const TESTS = listFiles("test", ".ts");
+const SCRIPTS = listFiles("scripts", ".ts");
+const PAGES = [
+  ...listFiles("docs", ".md"),
+  ...listFiles("src", ".md"),
+  "README.md",
+  "CHANGELOG.md",
+  "ROADMAP.md",
+];
+const MANIFESTS = listFiles("manifests", ".yaml");
+
+interface Ban {
+  readonly pattern: RegExp;
+  readonly instead: string;
+  readonly except?: readonly string[];
+}
+
+const BANNED_IN_SRC: readonly Ban[] = [
+  {
+    pattern: /\bconsole\.(log|error|warn|info|debug|trace)\b/,
+    instead: "write to the Console of the context, or log",
+  },
+  {
+    pattern: /\bprocess\.(exit|exitCode|argv|stdout|stderr|stdin)\b/,
+    instead: "return a result; commands/main.ts acts on it",
+  },
+  { pattern: /\bprocess\.env\b/, instead: "take the environment as a parameter" },
+  { pattern: /\bDate\.now\(|\bnew Date\(\)/, instead: "take a Clock", except: ["src/base/clock.ts"] },
+  { pattern: /\bperformance\.now\(/, instead: "take a Clock", except: ["src/base/clock.ts"] },
+  { pattern: /\bMath\.random\b/, instead: "take the random function as a parameter" },
+  {
+    pattern: /\benum\s+[A-Z]|\bnamespace\s+[A-Z]/,
+    instead: "an `as const` object: enums and namespaces do not strip",
+  },
+];
+
+const BANNED_IN_COMMANDS: readonly Ban[] = [
+  { pattern: /\bprocess\.exit\(/, instead: "return { exitCode }: process.exit cuts piped output" },
+  { pattern: /\bconsole\.(log|error|warn|info)\(/, instead: "context.console" },
+];
+
+function offences(files: readonly string[], bans: readonly Ban[]): string[] {
+  return files.flatMap((path) => {
+    const lines = withoutComments(readSource(path)).split("\n");
+    return bans
+      .filter((ban) => !ban.except?.includes(path))
+      .flatMap((ban) =>
+        lines.flatMap((line, index) =>
+          ban.pattern.test(line.replace(/"(?:[^"\\]|\\.)*"/g, '""'))
+            ? [`${path}:${index + 1}: ${ban.pattern.exec(line)?.[0] ?? ban.pattern.source}: ${ban.instead}`]
+            : [],
+        ),
+      );
+  });
+}
+
+function hits(files: readonly string[], pattern: RegExp): string[] {
+  return files.flatMap((path) =>
+    readSource(path)
+      .split("\n")
+      .flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [])),
+  );
+}
+
+const NONE: string[] = [];
+
+test("src leaves the process, the clock and chance to its callers", () => {
+  assert.deepEqual(offences(SRC, BANNED_IN_SRC), NONE);
+});
+
+test("commands neither exit the process nor print past their console", () => {
+  assert.deepEqual(offences(COMMANDS, BANNED_IN_COMMANDS), NONE);
+});
+
+test("nothing is marked as broken or unfinished", () => {
+  const mark = new RegExp(
+    `\\b(${["FIX", "ME"].join("")}|${["XX", "X"].join("")}|${["HA", "CK"].join("")})\\b`,
+  );
+  assert.deepEqual(hits([...SRC, ...COMMANDS, ...TESTS, ...SCRIPTS], mark), NONE);
+});
+
+test("no file names a path of somebody's machine", () => {
+  const path = /(^|[\s"'`(=:])\/(home|Users|work|root)\/[A-Za-z0-9_.-]+/;
+  assert.deepEqual(hits([...SRC, ...COMMANDS, ...TESTS, ...SCRIPTS, ...PAGES, ...MANIFESTS], path), NONE);
+});
+
+/** A table (`*-table.ts`) is one idea however long it is. */
+const LINES_MAX = 400;
+/** Files that were longer when the limit came; a ratchet: they may shrink, nothing joins them. */
+const LONGER: Readonly<Record<string, number>> = {};
+
+test("files stay within 400 lines", () => {
+  const long = [...SRC, ...COMMANDS, ...SCRIPTS].flatMap((path) => {
+    const lines = path.endsWith("-table.ts") ? 0 : readSource(path).split("\n").length - 1;
+    return lines > (LONGER[path] ?? LINES_MAX)
+      ? [`${path}: ${lines} lines; which second idea moved in?`]
+      : [];
+  });
+  assert.deepEqual(long, NONE);
+});
+
+test("every source file is loaded by something", () => {
+  const files = [...SRC, ...COMMANDS];
+  const loaded = new Set(["commands/main.ts"]);
+  for (const file of loaded) {
+    if (!files.includes(file)) continue;
+    for (const { to } of importsOf(file)) loaded.add(to);
+  }
+  assert.deepEqual(
+    files.filter((path) => !loaded.has(path) && !path.endsWith(".d.ts")),
+    NONE,
+  );
+});
+
+test("unit tests mirror the sources: their folder exists in src or commands", () => {
+  const folders = new Set(SRC.map((path) => path.split("/")[1]));
+  const strays = TESTS.filter((path) => path.startsWith("test/unit/") && path.endsWith(".test.ts")).filter(
+    (path) => {
+      const folder = path.split("/")[2]!;
+      return !folders.has(folder) && folder !== "commands" && folder !== "scripts";
+    },
+  );
+  assert.deepEqual(strays, NONE);
+});
+
+test("every test file tests something", () => {
+  const empty = TESTS.filter((path) => path.endsWith(".test.ts")).filter((path) => {
+    const source = withoutComments(readSource(path));
+    return !/\b(test|it)\(/.test(source) || !/\bassert\b|\bfc\./.test(source);
+  });
+  assert.deepEqual(empty, NONE);
+});
+
+test("docs/errors.md documents every code, with its present words, and no other", () => {
+  const codes = collectErrorCodes();
+  assert.ok(codes.length > 0, "no codes found: the search is broken");
+  assert.equal(readErrorPage(), renderErrorPage(codes), "refresh it: node scripts/error-codes.ts --write");
+});
+
+test("codes that tests expect exist", () => {
+  const known = new Set(collectErrorCodes().map(({ code }) => code));
+  const areas = new Set([...known].map((code) => code.split("_")[0]));
+  const unknown = TESTS.flatMap((path) =>
+    [...readSource(path).matchAll(/\bcode:\s*"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g)].flatMap(([, code]) =>
+      areas.has(code!.split("_")[0]) && !known.has(code!) && !code!.startsWith("TEST_")
+        ? [`${path}: ${code}`]
+        : [],
+    ),
+  );
+  assert.deepEqual(unknown, NONE);
+});
