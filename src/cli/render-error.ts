@@ -21,7 +21,7 @@ export function renderError(error: MeshError, options: RenderErrorOptions): stri
   }
   if (error.kind === "bug") {
     lines.push("       this is a mistake in meshctl; please report it with the lines below");
-    lines.push(indent(stackOf(error)));
+    lines.push(`       ${indent(stackOf(error))}`);
   }
   return `${lines.join("\n")}\n`;
 }

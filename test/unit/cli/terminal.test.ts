@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { test } from "node:test";
+import { createTerminal, hasColors } from "../../../src/cli/terminal.ts";
+
+for (const [isTty, env, expected] of [
+  [true, {}, true],
+  [false, {}, false],
+  [true, { NO_COLOR: "1" }, false],
+  [true, { NO_COLOR: "" }, true],
+  [true, { TERM: "dumb" }, false],
+  [false, { FORCE_COLOR: "1" }, true],
+  [false, { FORCE_COLOR: "1", NO_COLOR: "1" }, true],
+  [true, { FORCE_COLOR: "0" }, false],
+] as const) {
+  test(`hasColors is ${expected} for ${isTty ? "a terminal" : "a pipe"} with ${JSON.stringify(env)}`, () => {
+    assert.equal(hasColors(isTty, env), expected);
+  });
+}
+
+function streams() {
+  const stdout = new PassThrough() as unknown as NodeJS.WriteStream;
+  let closed = 0;
+  const terminal = createTerminal({
+    get stdin(): NodeJS.ReadStream {
+      return assert.fail("standard input was opened");
+    },
+    stdout,
+    stderr: new PassThrough() as unknown as NodeJS.WriteStream,
+    env: {},
+    onClosedPipe: () => closed++,
+  });
+  return { stdout, terminal, closed: () => closed };
+}
+
+test("a closed pipe is told once and ends writing", () => {
+  const { stdout, terminal, closed } = streams();
+  terminal.stdout.write("one\n");
+  stdout.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+  assert.equal(closed(), 1);
+  terminal.stdout.write("two\n");
+  assert.equal(String((stdout as unknown as PassThrough).read()), "one\n");
+});
+
+test("any other fault of standard output is not swallowed", () => {
+  const { stdout, closed } = streams();
+  assert.throws(
+    () => stdout.emit("error", Object.assign(new Error("disk full"), { code: "ENOSPC" })),
+    /disk full/,
+  );
+  assert.equal(closed(), 0);
+});
+
+test("a terminal is 80 columns wide when nobody says", () => {
+  assert.equal(streams().terminal.stdout.columns, 80);
+});
