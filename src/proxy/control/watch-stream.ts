@@ -29,6 +29,8 @@ export interface WatchStreamOptions<T> {
   readonly onMessage: (message: T, isFirst: boolean) => void;
   /** Statuses after which asking again makes no sense. */
   readonly isFinal: (error: MeshError) => boolean;
+  /** Told of failures that are not final, before the wait. */
+  readonly onFailure?: (error: MeshError) => void;
   readonly limits: StreamLimits;
   readonly backoff: BackoffConfig;
   readonly clock: Clock;
@@ -64,6 +66,7 @@ export async function watchStream<T>(
     if (error && options.isFinal(error)) return error;
     const delayMs = backoff.nextMs();
     if (error) {
+      options.onFailure?.(error);
       options.log.warn("control plane stream failed; what is known stays in use", {
         stream: options.what,
         error: error.message,

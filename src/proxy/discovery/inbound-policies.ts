@@ -1,4 +1,4 @@
-import { InboundServerPolicies } from "../../api/gen/io/linkerd/proxy/inbound_pb.js";
+import { InboundServerPolicies, type Server } from "../../api/gen/io/linkerd/proxy/inbound_pb.js";
 import { toMeshError } from "../../base/error.ts";
 import { type DefaultPolicy, defaultServerPolicy } from "../../policy/default-policy.ts";
 import type { ServerPolicy } from "../../policy/inbound.ts";
@@ -56,7 +56,7 @@ function watchPort(
   signal: AbortSignal,
 ): WatchedCell<ServerPolicy> {
   const cell = new WatchedCell(initial);
-  const done = watchStream(
+  const done = watchStream<Server>(
     {
       ...source,
       what: `policy of port ${port}`,

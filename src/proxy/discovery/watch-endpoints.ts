@@ -1,4 +1,4 @@
-import { Destination } from "../../api/gen/io/linkerd/proxy/destination_pb.js";
+import { Destination, type Update } from "../../api/gen/io/linkerd/proxy/destination_pb.js";
 import { watchStream } from "../control/watch-stream.ts";
 import type { EndpointSet } from "../dependencies.ts";
 import { applyUpdate, isMeaningful, UNKNOWN_ENDPOINTS } from "./endpoint-set.ts";
@@ -18,7 +18,7 @@ export function watchEndpoints(
 ): WatchedCell<EndpointSet> {
   const cell = new WatchedCell<EndpointSet>(UNKNOWN_ENDPOINTS);
   let isFirst = true;
-  const opened = watchStream(
+  const opened = watchStream<Update>(
     {
       ...source,
       what: `endpoints of ${path}`,
