@@ -3,6 +3,8 @@ import {
   OutboundPolicies,
   type OutboundPolicy as OutboundPolicyMessage,
 } from "../../api/gen/io/linkerd/proxy/outbound_pb.js";
+import { Backoff } from "../../base/backoff.ts";
+import { sleep } from "../../base/clock.ts";
 import { MeshError, toMeshError } from "../../base/error.ts";
 import { tryIpBits } from "../../base/ip.ts";
 import type { OutboundPolicy } from "../../policy/outbound.ts";
@@ -42,6 +44,8 @@ type Part<T> =
   | { readonly state: "known"; readonly value: T };
 const PENDING = { state: "pending" } as const;
 const NONE = { state: "none" } as const;
+/** Waits before a target without policy is asked about again. */
+const ABSENT_RETRY = { minMs: 1000, maxMs: 30_000, jitterRatio: 0.1 };
 
 /**
  * Follows one outbound target until the signal aborts: profile and policy at once, merged whenever either changes. What neither knows
@@ -70,7 +74,7 @@ export function followTarget(options: LiveTargetOptions, signal: AbortSignal): L
 
   const merge = (): void => {
     if (profile.state === "pending" || policy.state === "pending" || signal.aborted) return;
-    const profileValue = valueOf(profile);
+    const profileValue = knownValue(profile);
     if (policy.state === "none" && !profileValue?.endpoint && addresses.state === "pending") {
       if (!resolving) resolveName();
       return;
@@ -78,10 +82,13 @@ export function followTarget(options: LiveTargetOptions, signal: AbortSignal): L
     const merged = mergePolicy({
       target,
       profile: profileValue,
-      policy: valueOf(policy),
-      addresses: valueOf(addresses) ?? [],
+      policy: knownValue(policy),
+      addresses: knownValue(addresses) ?? [],
     });
-    if (cell) return cell.set(merged);
+    if (cell) {
+      cell.set(merged);
+      return;
+    }
     cell = new WatchedCell(merged);
     ready.resolve(cell);
   };
@@ -104,7 +111,7 @@ export function followTarget(options: LiveTargetOptions, signal: AbortSignal): L
 
   const setProfile = (part: Part<Profile>): void => {
     profile = part;
-    const value = valueOf(part);
+    const value = knownValue(part);
     if (value && value.routes > 0) {
       options.destination.log.warn("ServiceProfile routes are not honoured by this version", {
         target: what,
@@ -168,41 +175,57 @@ function followProfile(
   });
 }
 
-function followPolicy(
+/**
+ * Absence is asked about again while somebody holds the target: the controller may not have seen a new Service yet, and the way
+ * around it has no mTLS. A policy that was known outlives a controller that has forgotten it.
+ */
+async function followPolicy(
   options: LiveTargetOptions,
   what: string,
   signal: AbortSignal,
   set: (part: Part<OutboundPolicy>) => void,
   refuse: (error: MeshError) => void,
-): void {
+): Promise<void> {
   const { target, policy: source } = options;
-  const done = watchStream<OutboundPolicyMessage>(
-    {
-      ...source,
-      what: `outbound policy of ${what}`,
-      open: (stop, onMessage) =>
-        source.client.stream(
-          OutboundPolicies.method.watch,
-          { sourceWorkload: options.workload, target: specOf(target) },
-          { signal: stop, onMessage },
-        ),
-      onMessage: (message) => {
-        try {
-          set(known(decodeOutboundPolicy(message)));
-        } catch (caught) {
-          source.log.error("outbound policy refused", { target: what, error: toMeshError(caught).message });
-          set(known(invalidOutboundPolicy()));
-        }
+  const again = new Backoff({ ...ABSENT_RETRY, random: source.random });
+  let isKnown = false;
+  const decide = (value: OutboundPolicy) => {
+    isKnown = true;
+    again.reset();
+    set(known(value));
+  };
+  while (!signal.aborted) {
+    const error = await watchStream<OutboundPolicyMessage>(
+      {
+        ...source,
+        what: `outbound policy of ${what}`,
+        open: (stop, onMessage) =>
+          source.client.stream(
+            OutboundPolicies.method.watch,
+            { sourceWorkload: options.workload, target: specOf(target) },
+            { signal: stop, onMessage },
+          ),
+        onMessage: (message) => {
+          try {
+            decide(decodeOutboundPolicy(message));
+          } catch (caught) {
+            source.log.error("outbound policy refused", { target: what, error: toMeshError(caught).message });
+            decide(invalidOutboundPolicy());
+          }
+        },
+        isFinal: (failure) => isRefusal(failure) || isAbsence(failure),
       },
-      isFinal: (error) => isRefusal(error) || isAbsence(error),
-    },
-    signal,
-  );
-  done.then((error) => {
+      signal,
+    );
     if (!error) return;
-    if (isAbsence(error)) set(NONE);
-    else refuse(error);
-  });
+    if (!isAbsence(error)) {
+      refuse(error);
+      return;
+    }
+    if (!isKnown) set(NONE);
+    // Rejects only because the signal aborted, which ends the loop.
+    await sleep(source.clock, again.nextMs(), signal).catch(() => {});
+  }
 }
 
 /** "There is no policy for this", from a control plane that knows the question or from one that does not. */
@@ -235,6 +258,6 @@ function known<T>(value: T): Part<T> {
   return { state: "known", value };
 }
 
-function valueOf<T>(part: Part<T>): T | undefined {
+function knownValue<T>(part: Part<T>): T | undefined {
   return part.state === "known" ? part.value : undefined;
 }
