@@ -96,14 +96,14 @@ class ForwardedConnection extends Duplex {
     if (body.length === 0) return;
     if (channel === ERROR_CHANNEL) {
       this.#errorText = body.toString("utf8").trim();
-      this.destroy(
-        new MeshError({
-          kind: "environment",
-          code: "KUBE_PORT_FORWARD",
-          message: `port-forward to ${target}: ${this.#errorText}`,
-          hint: "does the container listen on that port? `kubectl describe pod` shows whether it runs",
-        }),
-      );
+      const error = new MeshError({
+        kind: "environment",
+        code: "KUBE_PORT_FORWARD",
+        message: `port-forward to ${target}: ${this.#errorText}`,
+        hint: "does the container listen on that port? `kubectl describe pod` shows whether it runs",
+      });
+      // The frame may arrive with the handshake, before whoever opened the stream could listen for its errors.
+      setImmediate(() => this.destroy(error));
       return;
     }
     if (!this.push(body)) this.#socket.pause();
