@@ -3,6 +3,21 @@ import type { VerbRegistry } from "../src/cli/verb.ts";
 /** Every verb. Summaries stand here, so that the root help loads none of them; `load` imports one. */
 export const registry: VerbRegistry = {
   verbs: {
+    install: {
+      summary: "print the manifests of an installation",
+      group: "Install",
+      load: () => import("./install.ts"),
+    },
+    stat: {
+      summary: "success rate, traffic and latency of workloads",
+      group: "Look",
+      load: () => import("./stat.ts"),
+    },
+    edges: {
+      summary: "which resources talk to which, and whether mutual TLS secures it",
+      group: "Look",
+      load: () => import("./edges.ts"),
+    },
     version: {
       summary: "versions of this program, the control plane and the proxies",
       group: "This program",
