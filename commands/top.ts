@@ -1,0 +1,110 @@
+import { sleep, systemClock } from "../src/base/clock.ts";
+import type { Command } from "../src/cli/command.ts";
+import { openCluster } from "../src/collect/open-cluster.ts";
+import { findTapTargets, streamTap } from "../src/collect/tap.ts";
+import { parseTapQuery } from "../src/collect/tap-query.ts";
+import { TopTable } from "../src/observe/top-rows.ts";
+import { indexPods } from "../src/observe/workload.ts";
+import { NAMESPACE_FLAG, SELECTOR_FLAG, TAP_FILTER_FLAGS } from "../src/views/live-flags.ts";
+import { renderTopTable, topEnds } from "../src/views/top-cells.ts";
+
+export const command: Command = {
+  name: "top",
+  summary: "the busiest requests, live",
+  description:
+    "Groups requests by who asked whom for what, from the proxies of the selected pods. On a terminal the table lives until q; elsewhere\n" +
+    "it is printed once, after it has listened for --for. Needs the permission pods/portforward.",
+  arguments: [
+    {
+      name: "resource",
+      summary: "whose proxies to ask: TYPE/NAME or TYPE NAME",
+      required: true,
+      variadic: true,
+      choices: ["deploy", "ds", "sts", "rs", "rc", "job", "cj", "po", "ns"],
+    },
+  ],
+  flags: [
+    NAMESPACE_FLAG,
+    ...TAP_FILTER_FLAGS,
+    { name: "hide-sources", type: "boolean", summary: "one row for all sources" },
+    { name: "routes", type: "boolean", summary: "by route instead of by method and path" },
+    {
+      name: "for",
+      type: "duration",
+      default: "5s",
+      summary: "how long to listen where stdout is no terminal",
+    },
+    SELECTOR_FLAG,
+  ],
+  examples: [
+    { command: "meshctl top deploy/web -n demo", does: "a live table" },
+    { command: "meshctl top ns/demo --for 10s | head", does: "ten seconds of a namespace, once" },
+  ],
+  async run(options, args, context) {
+    const { console, signal } = context;
+    const kube = await openCluster(context);
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    try {
+      const query = parseTapQuery({
+        args,
+        namespace: options.namespace as string | undefined,
+        contextNamespace: kube.namespace,
+        to: options.to as string | undefined,
+        toNamespace: options.toNamespace as string | undefined,
+        maxRps: options.maxRps as number,
+        scheme: options.scheme as string | undefined,
+        method: options.method as string | undefined,
+        authority: options.authority as string | undefined,
+        path: options.path as string | undefined,
+        labelSelector: options.selector as string | undefined,
+        headers: false,
+      });
+      const keys = { hideSources: options.hideSources === true, routes: options.routes === true };
+      const targets = await findTapTargets(kube, query, signal);
+      const index = indexPods(targets.known);
+      const table = new TopTable(keys);
+      const live = console.stdout.isTty;
+      let notice: string | undefined;
+      const streams = streamTap(
+        kube,
+        targets,
+        {
+          onEvent: ({ pod, line }) => {
+            const { source, destination } = topEnds(line.exchange, pod, index);
+            table.add(line, source, destination);
+          },
+          onNotice: (text) => {
+            notice = text;
+            if (!live) console.stderr.write(`${text}\n`);
+          },
+        },
+        either,
+      );
+      if (live) {
+        const { showTopScreen } = await import("../src/views/top-screen.ts");
+        await showTopScreen({
+          console,
+          signal,
+          keys,
+          rows: (sort) => table.rows(sort),
+          notice: () => notice,
+          ended: streams,
+        });
+      } else {
+        // The streams' sockets keep the process alive while it listens.
+        const timeUp = sleep(systemClock, options.for as number, either).catch(() => {});
+        await Promise.race([streams, timeUp]);
+        const rows = table.rows();
+        if (rows.length === 0) console.stderr.write("No requests found.\n");
+        else console.stdout.write(renderTopTable(rows, keys));
+      }
+      stop.abort();
+      await streams;
+      return { exitCode: 0 };
+    } finally {
+      stop.abort();
+      kube.close();
+    }
+  },
+};

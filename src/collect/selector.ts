@@ -1,0 +1,85 @@
+import { MeshError } from "../base/error.ts";
+import { ALL_KINDS, type ResourceKind, resolveKind } from "./kinds.ts";
+
+/** What a command line selects: a kind, and one name or all of them. */
+export interface Selection {
+  readonly kind: ResourceKind;
+  /** Undefined: every one. */
+  readonly name: string | undefined;
+}
+
+/**
+ * Reads the resource arguments of `stat`, `tap` and the like: `TYPE`, `TYPE/NAME`, `TYPE NAME...`, `T1/N1 T2/N2...`, `all`.
+ *
+ *   deploy            every deployment          deploy/web po/db-0    two resources of two kinds
+ *   deploy web api    two deployments           all                   every kind, alone
+ *
+ * @throws MeshError `SELECTOR_MISSING`, `SELECTOR_UNKNOWN_TYPE`, `SELECTOR_INVALID`, `SELECTOR_DUPLICATE`, `SELECTOR_ALL_ALONE`
+ */
+export function parseSelection(args: readonly string[]): readonly Selection[] {
+  const [first, ...rest] = args;
+  if (first === undefined) {
+    throw usage("SELECTOR_MISSING", "no resource is named", "name one, like deploy, deploy/web or ns/demo");
+  }
+  if (first === "all") {
+    if (rest.length > 0)
+      throw usage("SELECTOR_ALL_ALONE", "all must be the only resource", `leave out "${rest[0]}"`);
+    return ALL_KINDS.map((word) => ({ kind: resolveKind(word), name: undefined }));
+  }
+  if (first.includes("/")) return distinct(args.map(parseOne));
+  if (rest.length === 0) return [parseOne(first)];
+
+  // Without a slash, the words after the first are names, unless every word is a type of its own.
+  if (rest.some((word) => word.includes("/"))) return distinct(args.map(parseOne));
+  const kind = resolveKind(first);
+  return distinct(rest.map((name) => ({ kind, name })));
+}
+
+/** Reads exactly one resource: `TYPE`, `TYPE/NAME` or `TYPE NAME`. @throws as `parseSelection` */
+export function parseOneSelection(args: readonly string[]): Selection {
+  const selections = parseSelection(args);
+  if (selections.length !== 1) {
+    throw usage(
+      "SELECTOR_INVALID",
+      `one resource is expected, not ${selections.length}`,
+      "name one, like deploy/web",
+    );
+  }
+  return selections[0]!;
+}
+
+/** `deploy/web` as text of the user's own kind. */
+export function formatSelection(selection: Selection): string {
+  return selection.name === undefined ? selection.kind.short : `${selection.kind.short}/${selection.name}`;
+}
+
+function parseOne(text: string): Selection {
+  const parts = text.split("/");
+  if (parts.length > 2 || parts.some((part) => part === "")) {
+    throw usage("SELECTOR_INVALID", `invalid resource string: ${text}`, "write TYPE/NAME, like deploy/web");
+  }
+  if (parts[0] === "all") throw usage("SELECTOR_ALL_ALONE", "all must be the only resource", "name it alone");
+  return { kind: resolveKind(parts[0]!), name: parts[1] };
+}
+
+function distinct(selections: readonly Selection[]): readonly Selection[] {
+  const seen = new Set<string>();
+  for (const selection of selections) {
+    const text = formatSelection(selection);
+    if (seen.has(text))
+      throw usage("SELECTOR_DUPLICATE", `${text} is named twice`, "name each resource once");
+    seen.add(text);
+    if (selection.name !== undefined && seen.has(selection.kind.short)) {
+      throw usage(
+        "SELECTOR_DUPLICATE",
+        `${text} is among every ${selection.kind.short}`,
+        "leave one of them out",
+      );
+    }
+  }
+  return selections;
+}
+
+function usage(code: string, message: string, hint: string): MeshError {
+  return new MeshError({ kind: "usage", code, message, hint });
+}

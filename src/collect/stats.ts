@@ -1,0 +1,133 @@
+import { formatGoDuration } from "../base/duration.ts";
+import { MeshError } from "../base/error.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { StatsReply } from "../observe/stats.ts";
+import type { PodFacts } from "../observe/workload.ts";
+import { type FanOut, fanOut } from "./fan-out.ts";
+
+/** A proxy that has not answered by then counts as silent. */
+export const STATS_DEADLINE_MS = 5000;
+
+/** The answer of one pod's proxy. */
+export interface PodStats {
+  readonly pod: PodFacts;
+  readonly reply: StatsReply;
+}
+
+export interface CollectedStats {
+  readonly stats: readonly PodStats[];
+  readonly coverage: Coverage;
+}
+
+/** How much of the truth an answer holds. */
+export interface Coverage {
+  readonly asked: number;
+  readonly answered: number;
+  /** `demo/web-1` and why. */
+  readonly silent: readonly { readonly pod: string; readonly reason: string }[];
+  /** The window that was asked for, and the shortest that a proxy could give (it is younger). */
+  readonly windowMs: number;
+  readonly shortestWindowMs: number;
+}
+
+/** Asks the proxies of the meshed, running pods among `pods` for their last `windowMs`. */
+export async function collectStats(
+  kube: KubeClient,
+  pods: readonly PodFacts[],
+  windowMs: number,
+  signal?: AbortSignal,
+): Promise<CollectedStats> {
+  const proxies = pods.filter((pod) => pod.meshed && pod.running);
+  const result = await fanOut(proxies, (pod) => askStats(kube, pod, windowMs, signal), signal);
+  return {
+    stats: result.answered.map(({ from, value }) => ({ pod: from, reply: value })),
+    coverage: coverageOf(result, windowMs),
+  };
+}
+
+/** One line for stderr when an answer is not the whole truth; undefined when it is. */
+export function describeCoverage(coverage: Coverage): string | undefined {
+  const lines: string[] = [];
+  if (coverage.silent.length > 0) {
+    const shown = coverage.silent.slice(0, 3).map(({ pod, reason }) => `${pod} (${reason})`);
+    const more = coverage.silent.length - shown.length;
+    lines.push(
+      `${coverage.answered} of ${coverage.asked} proxies answered; no answer from ${shown.join(", ")}${
+        more > 0 ? ` and ${more} more` : ""
+      }`,
+    );
+  }
+  if (coverage.answered > 0 && coverage.shortestWindowMs < coverage.windowMs) {
+    lines.push(
+      `some proxies are younger than ${formatGoDuration(coverage.windowMs)}: their rates cover ${formatGoDuration(
+        coverage.shortestWindowMs,
+      )} or more`,
+    );
+  }
+  return lines.length === 0 ? undefined : lines.join("\n");
+}
+
+async function askStats(
+  kube: KubeClient,
+  pod: PodFacts,
+  windowMs: number,
+  signal: AbortSignal | undefined,
+): Promise<StatsReply> {
+  const path = `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}:${pod.adminPort}/proxy/stats`;
+  const reply = await kube.raw("GET", path, {
+    query: { window: formatGoDuration(windowMs) },
+    timeoutMs: STATS_DEADLINE_MS,
+    ...(signal ? { signal } : {}),
+  });
+  if (reply.status !== 200) throw refusal(pod, reply.status, reply.body);
+  let parsed: Partial<StatsReply>;
+  try {
+    parsed = JSON.parse(reply.body.toString("utf8"));
+  } catch (cause) {
+    throw unreadable(pod, "is no JSON", cause);
+  }
+  if (parsed.version !== 1 || !Array.isArray(parsed.http) || !Array.isArray(parsed.tcp)) {
+    throw unreadable(pod, `has version ${String(parsed.version)}`);
+  }
+  return parsed as StatsReply;
+}
+
+/** The API server's own refusals are `Status` objects; the proxy's are text. */
+function refusal(pod: PodFacts, status: number, body: Buffer): MeshError {
+  const text = body.toString("utf8").trim();
+  let message = text.slice(0, 200);
+  try {
+    message = JSON.parse(text).message ?? message;
+  } catch {
+    // Not JSON: the text stands as it is.
+  }
+  return new MeshError({
+    kind: "environment",
+    code: "STATS_REFUSED",
+    message:
+      status === 404 && text === ""
+        ? "its proxy has no /stats"
+        : `status ${status}${message ? `: ${message}` : ""}`,
+    hint: `kubectl auth can-i get pods/proxy -n ${pod.namespace}`,
+  });
+}
+
+function unreadable(pod: PodFacts, what: string, cause?: unknown): MeshError {
+  return new MeshError({
+    kind: "environment",
+    code: "STATS_UNREADABLE",
+    message: `its answer ${what}`,
+    hint: `restart pod ${pod.namespace}/${pod.name}, so that its proxy has this version`,
+    cause,
+  });
+}
+
+function coverageOf(result: FanOut<PodFacts, StatsReply>, windowMs: number): Coverage {
+  return {
+    asked: result.answered.length + result.failed.length,
+    answered: result.answered.length,
+    silent: result.failed.map(({ from, reason }) => ({ pod: `${from.namespace}/${from.name}`, reason })),
+    windowMs,
+    shortestWindowMs: Math.min(windowMs, ...result.answered.map(({ value }) => value.windowMs)),
+  };
+}

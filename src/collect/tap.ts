@@ -1,0 +1,157 @@
+import { MeshError, toMeshError } from "../base/error.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { CoverageLine, TapLine } from "../observe/exchange.ts";
+import type { PodFacts } from "../observe/workload.ts";
+import { getOverDuplex, readLines } from "./http-over-duplex.ts";
+import { listPods, podsOf, requireResource } from "./pods.ts";
+import { formatSelection } from "./selector.ts";
+import type { TapQuery } from "./tap-query.ts";
+
+/** A transition that a pod's proxy saw. */
+export interface TapEvent {
+  /** Position of the pod among those tapped: the base of ids. */
+  readonly podIndex: number;
+  readonly pod: PodFacts;
+  readonly line: TapLine;
+}
+
+/** What one tap is about, found before it starts. */
+export interface TapTargets {
+  /** Pods whose proxies are asked. */
+  readonly pods: readonly PodFacts[];
+  /** All pods that the user may see around, to name the other ends. */
+  readonly known: readonly PodFacts[];
+  /** Query of `GET /tap`, by pod the same. */
+  readonly path: string;
+}
+
+/**
+ * Finds the pods of a tap.
+ *
+ * @throws MeshError `TAP_NO_PODS` when none can be tapped, with why; `KUBE_NOT_FOUND`
+ */
+export async function findTapTargets(
+  kube: KubeClient,
+  query: TapQuery,
+  signal?: AbortSignal,
+): Promise<TapTargets> {
+  const { selection } = query;
+  const scope = selection.kind.role === "namespace" ? selection.name : query.namespace;
+  const listed = await listPods(kube, { namespace: scope, labelSelector: query.labelSelector, signal });
+  const selected = podsOf(listed, selection);
+  if (selected.length === 0) await requireResource(kube, selection, query.namespace);
+  const pods = selected.filter((pod) => pod.meshed && pod.running);
+  if (pods.length === 0) throw noPods(query, selected);
+
+  const peerPods = query.to ? await peersOf(kube, query, signal) : undefined;
+  const known = [...listed, ...(peerPods ?? [])];
+  return { pods, known, path: tapPath(query, pods.length, peerPods) };
+}
+
+/**
+ * Streams the transitions of all pods until every stream has ended or the signal aborts.
+ *
+ * @param onEvent  called in order for each pod; between pods in order of arrival
+ * @param onNotice a line for stderr: a proxy that refuses, a stream that broke, lines that were lost
+ */
+export async function streamTap(
+  kube: KubeClient,
+  targets: TapTargets,
+  handlers: { readonly onEvent: (event: TapEvent) => void; readonly onNotice: (text: string) => void },
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(
+    targets.pods.map(async (pod, podIndex) => {
+      const name = `${pod.namespace}/${pod.name}`;
+      try {
+        for await (const line of openTap(kube, pod, targets.path, signal)) {
+          if ("coverage" in line) {
+            const { lost } = line.coverage;
+            if (lost > 0)
+              handlers.onNotice(`${name}: ${lost} not shown (more than --max-rps, or too fast to send)`);
+          } else handlers.onEvent({ podIndex, pod, line });
+        }
+      } catch (error) {
+        if (!signal.aborted) handlers.onNotice(`${name}: ${toMeshError(error).message}`);
+      }
+    }),
+  );
+}
+
+async function* openTap(
+  kube: KubeClient,
+  pod: PodFacts,
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<TapLine | CoverageLine> {
+  const connection = await kube.portForward(pod.namespace, pod.name, pod.adminPort, signal);
+  try {
+    const body = await getOverDuplex(connection, path, `proxy of ${pod.namespace}/${pod.name}`, signal);
+    for await (const text of readLines(body)) yield JSON.parse(text);
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** Pods of `--to`; none for a Service, which is matched by its endpoints' labels. */
+async function peersOf(
+  kube: KubeClient,
+  query: TapQuery,
+  signal: AbortSignal | undefined,
+): Promise<readonly PodFacts[]> {
+  const { selection, namespace } = query.to!;
+  if (selection.kind.role === "service") return [];
+  const scope = selection.kind.role === "namespace" ? selection.name : namespace;
+  const pods = podsOf(await listPods(kube, { namespace: scope, signal }), selection);
+  if (pods.length > 0) return pods;
+  await requireResource(kube, selection, namespace ?? query.namespace);
+  throw new MeshError({
+    kind: "user",
+    code: "TAP_NO_PODS",
+    message: `${formatSelection(selection)} in namespace ${namespace} has no pods`,
+    hint: `kubectl get pods -n ${namespace}`,
+  });
+}
+
+function tapPath(query: TapQuery, podCount: number, peers: readonly PodFacts[] | undefined): string {
+  const parameters = new URLSearchParams();
+  const set = (name: string, value: string | undefined): void => {
+    if (value !== undefined) parameters.set(name, value);
+  };
+  set("method", query.method);
+  set("authority", query.authority);
+  set("path", query.path);
+  // The limit is for all pods together; each gets its share, and at least one a second.
+  set("maxRps", query.maxRps > 0 ? String(Math.max(1, query.maxRps / podCount)) : undefined);
+  if (query.headers) set("headers", "true");
+  if (query.to && peers) {
+    set("direction", "outbound");
+    const { selection, namespace } = query.to;
+    if (selection.kind.role === "service") {
+      if (selection.name !== undefined) parameters.append("peerLabel", `service=${selection.name}`);
+      parameters.append("peerLabel", `namespace=${namespace}`);
+    } else for (const pod of peers) if (pod.ip !== "") parameters.append("peerIp", pod.ip);
+  }
+  return `/tap?${parameters}`;
+}
+
+function noPods(query: TapQuery, selected: readonly PodFacts[]): MeshError {
+  const what = formatSelection(query.selection);
+  const where = query.selection.kind.role === "namespace" ? "" : ` in namespace ${query.namespace}`;
+  const unmeshed = selected.filter((pod) => !pod.meshed).map((pod) => pod.name);
+  const waiting = selected.filter((pod) => pod.meshed).map((pod) => `${pod.name} (${pod.status})`);
+  const details = [
+    selected.length === 0 ? "it has no pods" : "",
+    unmeshed.length > 0 ? `${unmeshed.length} without a proxy: ${unmeshed.join(", ")}` : "",
+    waiting.length > 0 ? `${waiting.length} not running: ${waiting.join(", ")}` : "",
+  ].filter((text) => text !== "");
+  return new MeshError({
+    kind: "user",
+    code: "TAP_NO_PODS",
+    message: `no pods to tap for ${what}${where}; ${details.join("; ")}`,
+    hint:
+      unmeshed.length > 0
+        ? "meshctl inject adds a proxy: kubectl get deploy -o yaml | meshctl inject - | kubectl apply -f -"
+        : `kubectl get pods -n ${query.namespace}`,
+  });
+}
