@@ -9,9 +9,19 @@ export const registry: VerbRegistry = {
       load: () => import("./install.ts"),
     },
     stat: {
-      summary: "success rate, traffic and latency of workloads",
+      summary: "success rate, requests, latency and connections of resources",
       group: "Look",
       load: () => import("./stat.ts"),
+    },
+    top: {
+      summary: "the busiest requests, live",
+      group: "Look",
+      load: () => import("./top.ts"),
+    },
+    tap: {
+      summary: "requests as they happen",
+      group: "Look",
+      load: () => import("./tap.ts"),
     },
     edges: {
       summary: "which resources talk to which, and whether mutual TLS secures it",
