@@ -142,7 +142,7 @@ export class MemoryObjects implements ObjectApi {
     const isDone =
       metadata.deletionTimestamp !== undefined &&
       (metadata.finalizers ?? []).length === 0 &&
-      !(resource.plural === "pods" && old.metadata.finalizers === undefined) &&
+      !(resource.plural === "pods" && (metadata.deletionGracePeriodSeconds ?? 0) > 0) &&
       (replaced.spec?.finalizers ?? []).length === 0;
     const stored = structuredClone({ ...replaced, metadata });
     if (isDone) {
