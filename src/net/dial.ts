@@ -44,12 +44,13 @@ export function dial(options: DialOptions): Promise<Socket> {
     };
     const fail = (error: MeshError) => {
       settle();
-      socket.on("error", ignoreLateError);
       socket.destroy();
       reject(error);
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     socket.on("error", onError);
+    // For life: a socket between two owners must not end the process.
+    socket.on("error", ignoreLateError);
     socket.once("connect", () => {
       settle();
       resolve(socket);
@@ -67,7 +68,7 @@ function isSameFamily(left: string, right: string): boolean {
 }
 
 function ignoreLateError(): void {
-  // The failure has been reported; a destroyed socket may still emit what the kernel says.
+  // Whoever owns the socket listens for itself.
 }
 
 function timedOut(target: DialTarget, timeoutMs: number): MeshError {

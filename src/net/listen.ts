@@ -27,9 +27,10 @@ export function listen(
   const waiting: Socket[] = [];
   let isStarted = false;
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
-    if (isStarted) return onConnection(socket);
-    waiting.push(socket);
+    // For life: between two owners, or while nobody has anything to lose yet, an error must not end the process.
     socket.on("error", ignoreError);
+    if (isStarted) onConnection(socket);
+    else waiting.push(socket);
   });
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, target, what)));
@@ -60,7 +61,7 @@ function stop(server: Server, waiting: Socket[]): Promise<void> {
 }
 
 function ignoreError(): void {
-  // The connection had nobody yet who could care; its destruction shows when it is started.
+  // Owners listen for themselves; the destruction that follows shows to whoever comes later.
 }
 
 function listenError(error: unknown, target: ListenTarget, what: string): MeshError {

@@ -1,0 +1,208 @@
+import type { LiveExchange, Recorder } from "../../observe/live-exchange.ts";
+import type { RequestView } from "../../policy/match-request.ts";
+import type { Fields } from "../../wire/http1-fields.ts";
+import type { RequestHead, ResponseHead } from "../../wire/http1-head.ts";
+import type { BodySink } from "./body-sink.ts";
+import type { UpgradedStream } from "./upgraded-stream.ts";
+
+/** What an exchange needs of the connection that it came on. */
+export interface ExchangeConnection {
+  /** Starts to deliver the request's body. */
+  attachBody(exchange: ServerExchange, sink: BodySink): void;
+  resumeBody(exchange: ServerExchange): void;
+  sendInterim(exchange: ServerExchange, head: ResponseHead): void;
+  sendHead(exchange: ServerExchange, head: ResponseHead): void;
+  sendData(exchange: ServerExchange, view: Buffer): boolean;
+  sendEnd(exchange: ServerExchange, trailers: Fields | undefined): void;
+  /** Takes the client's socket out of HTTP after the head of a 101 (or 2xx to CONNECT) was sent. */
+  upgrade(exchange: ServerExchange): UpgradedStream;
+  /** Breaks the connection: the response cannot be completed. */
+  abort(exchange: ServerExchange): void;
+}
+
+/** The other half of an exchange, once it has one. */
+export interface ExchangeUpstream {
+  /** The client has room again for the response's body. */
+  resume(): void;
+  /** The client is gone, or the exchange has failed: nobody wants the response. */
+  abort(): void;
+}
+
+/** Answers causes instead of the application: the rescue layer. */
+export type Rescue = (exchange: ServerExchange, cause: unknown) => void;
+
+export interface ServerExchangeOptions {
+  readonly request: RequestHead;
+  readonly live: LiveExchange;
+  readonly recorder: Recorder;
+  readonly connection: ExchangeConnection;
+  readonly rescue: Rescue;
+}
+
+/**
+ * One request and its response, seen from the side that received the request.
+ *
+ *     waiting --sendHead--> responding --sendEnd--> done
+ *        |  \--fail--> (rescue answers) --^           ^
+ *        \---------------- abort / client gone -------+
+ *
+ * Layers get it in turn (`handle`), change the request or answer; the last one joins it with an upstream.
+ */
+export class ServerExchange {
+  readonly request: RequestHead;
+  readonly live: LiveExchange;
+  /** Changes to the response head, run in order just before it is sent. */
+  readonly responseEdits: ((head: ResponseHead) => void)[] = [];
+  /** Called once, when the exchange is over, however it ended. */
+  readonly onDone: (() => void)[] = [];
+  /** Whether the connection must not go on after this exchange. */
+  mustClose = false;
+  upstream: ExchangeUpstream | undefined = undefined;
+  state: "waiting" | "responding" | "done" = "waiting";
+  readonly #recorder: Recorder;
+  readonly #connection: ExchangeConnection;
+  readonly #rescue: Rescue;
+  #isRecorded = false;
+  #isSuppressed = false;
+  #view: RequestView | undefined;
+
+  constructor(options: ServerExchangeOptions) {
+    this.request = options.request;
+    this.live = options.live;
+    this.#recorder = options.recorder;
+    this.#connection = options.connection;
+    this.#rescue = options.rescue;
+  }
+
+  /** The request as routes see it. */
+  get view(): RequestView {
+    this.#view ??= createRequestView(this.request, this.live.authority);
+    return this.#view;
+  }
+
+  /** Says that the exchange has opened, with what is known by now. Only the first call counts. */
+  record(): void {
+    if (this.#isRecorded || this.#isSuppressed) return;
+    this.#isRecorded = true;
+    if (this.#recorder.wantsHeaders) this.live.requestHeaders = this.request.fields.entries();
+    this.#recorder.opened(this.live);
+  }
+
+  /** Leaves no record: what happens inside the tunnel that this exchange opens is recorded itself. */
+  suppressRecord(): void {
+    this.#isSuppressed = true;
+  }
+
+  attachBody(sink: BodySink): void {
+    this.#connection.attachBody(this, sink);
+  }
+
+  /** The upstream has room again for the request's body. */
+  resumeBody(): void {
+    this.#connection.resumeBody(this);
+  }
+
+  /** Forwards 100 Continue, 103 Early Hints and the like. */
+  sendInterim(head: ResponseHead): void {
+    if (this.state === "waiting" && this.request.minor === 1) this.#connection.sendInterim(this, head);
+  }
+
+  sendHead(head: ResponseHead): void {
+    if (this.state !== "waiting") return;
+    for (const edit of this.responseEdits) edit(head);
+    this.state = "responding";
+    this.record();
+    this.live.status = head.status;
+    if (this.#recorder.wantsHeaders) this.live.responseHeaders = head.fields.entries();
+    this.#connection.sendHead(this, head);
+    if (!this.#isSuppressed) this.#recorder.responded(this.live);
+  }
+
+  /** @returns false: stop until `upstream.resume` */
+  sendData(view: Buffer): boolean {
+    if (this.state !== "responding") return true;
+    this.live.responseBytes += view.length;
+    return this.#connection.sendData(this, view);
+  }
+
+  sendEnd(trailers: Fields | undefined): void {
+    if (this.state !== "responding") return;
+    this.#close();
+    this.#connection.sendEnd(this, trailers);
+  }
+
+  upgrade(): UpgradedStream {
+    return this.#connection.upgrade(this);
+  }
+
+  /** The exchange cannot go on. Before the response's head the rescue layer answers, afterwards the connection is cut. */
+  fail(cause: unknown): void {
+    if (this.state === "done") return;
+    const { upstream } = this;
+    this.upstream = undefined;
+    upstream?.abort();
+    if (this.state === "waiting") this.#rescue(this, cause);
+    else this.abort(cause instanceof Error ? cause.message : String(cause));
+  }
+
+  /** Cuts the exchange and its connection. @param error short reason for the record */
+  abort(error: string): void {
+    if (this.state === "done") return;
+    if (this.live.error === "") this.live.error = error;
+    this.#close();
+    this.#connection.abort(this);
+  }
+
+  /** The client's connection is gone. */
+  clientGone(error: string): void {
+    if (this.state === "done") return;
+    if (this.live.error === "") this.live.error = error;
+    const { upstream } = this;
+    this.upstream = undefined;
+    this.#close();
+    upstream?.abort();
+  }
+
+  /** A tunnel that this exchange became has ended. */
+  tunnelClosed(): void {
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.state === "done") return;
+    this.state = "done";
+    this.record();
+    if (!this.#isSuppressed) this.#recorder.closed(this.live);
+    for (const callback of this.onDone) callback();
+  }
+}
+
+/** Origin form of a request target: what routes match and applications expect. */
+export function originTarget(request: RequestHead): string {
+  if (request.form !== "absolute") return request.target;
+  const start = request.target.indexOf("/", request.target.indexOf("//") + 2);
+  const query = request.target.indexOf("?");
+  if (start < 0 || (query >= 0 && query < start)) {
+    return query < 0 ? "/" : `/${request.target.slice(query)}`;
+  }
+  return request.target.slice(start);
+}
+
+/** Authority of a request: of an absolute or authority target, else its Host; "" when there is none. */
+export function authorityOf(request: RequestHead): string {
+  if (request.form === "authority") return request.target;
+  if (request.form === "absolute") {
+    const match = /^[a-z]+:\/\/([^/?]+)/i.exec(request.target);
+    if (match) return match[1]!;
+  }
+  return request.fields.get("host") ?? "";
+}
+
+function createRequestView(request: RequestHead, authority: string): RequestView {
+  return {
+    method: request.method,
+    target: originTarget(request),
+    authority,
+    headerValues: (name) => request.fields.all(name),
+  };
+}

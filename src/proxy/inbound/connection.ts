@@ -1,0 +1,251 @@
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { MeshError } from "../../base/error.ts";
+import type { DialTarget } from "../../net/dial.ts";
+import type { LiveSet } from "../../net/live-set.ts";
+import { LiveTransport } from "../../observe/live-exchange.ts";
+import { isOwnHost } from "../../policy/authorize.ts";
+import type { ServerPolicy } from "../../policy/inbound.ts";
+import { metaKey } from "../../policy/meta.ts";
+import { type Accepted, clientAddress, releaseTransport } from "../accept/accepted.ts";
+import { acceptDirect, sniffTls, terminateTls } from "../accept/terminate-tls.ts";
+import type { ProxyDependencies, Watched } from "../dependencies.ts";
+import { detectConnection } from "../detect/detect-http.ts";
+import { type HttpHandler, HttpServerConnection } from "../http/server-connection.ts";
+import type { ServerExchange } from "../http/server-exchange.ts";
+import type { Applications, ApplicationTarget } from "./application.ts";
+import type { InboundContext, InboundHandler } from "./http-layers.ts";
+import { describeInbound, serveOpaqueInbound } from "./opaque.ts";
+
+/** What all inbound connections share. */
+export interface InboundShared {
+  readonly deps: ProxyDependencies;
+  readonly liveSet: LiveSet;
+  readonly applications: Applications;
+  readonly limit: (next: HttpHandler) => HttpHandler;
+  readonly requests: InboundHandler;
+  /** Answers causes; `isAuthenticated`: the client may see them. */
+  readonly rescue: (exchange: ServerExchange, cause: unknown, isAuthenticated: boolean) => void;
+}
+
+/** How a connection turned out after TLS: what it is served as. */
+interface Classified {
+  readonly socket: Duplex;
+  readonly identity: string;
+  readonly meshTls: boolean;
+  readonly tls: string;
+  readonly as: "http/1" | "http/2" | "opaque" | "closed";
+}
+
+/**
+ * Serves a connection to one of the application's ports.
+ *
+ *     policy   TLS                           then
+ *     opaque   not sniffed (port_skipped)    copy
+ *     tls      sniffed                       copy
+ *     detect   sniffed                       first bytes: HTTP/1 -> requests, anything else or silence -> copy
+ *     http1    sniffed                       requests; inside mesh TLS first bytes decide
+ *     http2    sniffed                       copy (its codec is not here yet)
+ *
+ * Sniffed: our name -> terminated; another name -> passed through, copied; none -> plaintext.
+ */
+export async function serveInbound(
+  socket: Socket,
+  target: ApplicationTarget,
+  shared: InboundShared,
+): Promise<void> {
+  const policy = shared.deps.inboundPolicies.watch(target.port);
+  await guarded(socket, target, policy, shared, () => classify(socket, policy.current, shared.deps));
+}
+
+/** Serves a connection to the proxy port itself, from another proxy. */
+export async function serveDirect(
+  socket: Socket,
+  resolve: (port: number) => { ip: string; dial: DialTarget },
+  local: { readonly ip: string; readonly port: number },
+  shared: InboundShared,
+): Promise<void> {
+  const { deps, liveSet } = shared;
+  const pending = { drain() {}, destroy: () => void socket.destroy() };
+  liveSet.add(pending);
+  try {
+    const direct = await acceptDirect(socket, deps);
+    const { header, identity } = direct;
+    if (header.name !== undefined) {
+      direct.socket.destroy();
+      throw new MeshError({
+        kind: "environment",
+        code: "GATEWAY_UNSUPPORTED",
+        message: `client asks for ${header.name} through this proxy, which is no gateway`,
+      });
+    }
+    const target = { port: header.port, ...resolve(header.port) };
+    const policy = deps.inboundPolicies.watch(header.port);
+    await guarded(
+      direct.socket,
+      target,
+      policy,
+      shared,
+      async () => ({
+        socket: direct.socket,
+        identity,
+        meshTls: true,
+        tls: "true",
+        as: directProtocol(header.session, policy.current),
+      }),
+      clientAddress(socket),
+    );
+  } catch (error) {
+    refuse(socket, `${local.ip}:${local.port}`, error, deps);
+  } finally {
+    liveSet.remove(pending);
+  }
+}
+
+/** Runs classification with the connection kept in the live set, then hands it over; whatever fails closes it. */
+async function guarded(
+  socket: Socket,
+  target: ApplicationTarget,
+  policy: Watched<ServerPolicy>,
+  shared: InboundShared,
+  classifyConnection: () => Promise<Classified>,
+  address = clientAddress(socket),
+): Promise<void> {
+  const { deps, liveSet } = shared;
+  const pending = { drain() {}, destroy: () => void socket.destroy() };
+  liveSet.add(pending);
+  try {
+    const classified = await classifyConnection();
+    if (classified.as === "closed") {
+      socket.destroy();
+      policy.release();
+    } else {
+      handOver(classified, address, target, policy, shared);
+    }
+  } catch (error) {
+    policy.release();
+    refuse(socket, `${target.ip}:${target.port}`, error, deps);
+  } finally {
+    liveSet.remove(pending);
+  }
+}
+
+async function classify(socket: Socket, policy: ServerPolicy, deps: ProxyDependencies): Promise<Classified> {
+  const { kind } = policy.protocol;
+  if (kind === "opaque") return plain(socket, "port_skipped", "opaque");
+  const sniff = await sniffTls(socket, deps);
+  if (sniff.kind === "closed") return plain(socket, "no_tls_from_remote", "closed");
+  if (sniff.kind === "hello" && sniff.serverName !== deps.credentials.localName) {
+    return plain(socket, "passthru", "opaque");
+  }
+  if (sniff.kind === "hello") {
+    const secured = await terminateTls(socket, undefined, deps);
+    const as = kind === "tls" ? "opaque" : await detectAs(secured.socket, kind, true, deps);
+    return { socket: secured.socket, identity: secured.identity, meshTls: true, tls: "true", as };
+  }
+  // Silence was waited for already: whoever has nothing to say is not asked again.
+  const isSilent = sniff.kind === "silent";
+  if (kind === "tls") return plain(socket, "no_tls_from_remote", "opaque");
+  if (isSilent && kind === "detect") return plain(socket, "no_tls_from_remote", "opaque");
+  return plain(socket, "no_tls_from_remote", await detectAs(socket, kind, false, deps));
+}
+
+async function detectAs(
+  socket: Duplex,
+  kind: "detect" | "http1" | "http2" | "grpc",
+  isMeshed: boolean,
+  { clock }: ProxyDependencies,
+): Promise<Classified["as"]> {
+  if (kind === "http2" || kind === "grpc") return "http/2";
+  if (kind === "http1" && !isMeshed) return "http/1";
+  const detected = await detectConnection(socket, clock);
+  switch (detected) {
+    case "silent":
+      return kind === "http1" ? "http/1" : "opaque";
+    case "not-http":
+      return "opaque";
+    default:
+      return detected;
+  }
+}
+
+function directProtocol(session: "http/1" | "http/2" | undefined, policy: ServerPolicy): Classified["as"] {
+  // An opaque port is opaque whatever the client found out about its bytes.
+  if (session === undefined || policy.protocol.kind === "opaque") return "opaque";
+  return session;
+}
+
+function plain(socket: Socket, tls: string, as: Classified["as"]): Classified {
+  return { socket, identity: "", meshTls: false, tls, as };
+}
+
+function handOver(
+  classified: Classified,
+  address: { readonly client: string; readonly clientIp: string },
+  target: ApplicationTarget,
+  policy: Watched<ServerPolicy>,
+  shared: InboundShared,
+): void {
+  const { deps, liveSet, applications } = shared;
+  const { socket, identity, meshTls } = classified;
+  const isLoopback =
+    classified.tls === "no_tls_from_remote" && isOwnHost(address.clientIp, deps.config.ownNetworks);
+  const tls = isLoopback ? "loopback" : classified.tls;
+  const transport = new LiveTransport("inbound", "src");
+  transport.peerIp = address.clientIp;
+  transport.peerIdentity = identity;
+  transport.tls = tls;
+  transport.target = String(target.port);
+  transport.parent = metaKey(policy.current.meta);
+  deps.recorder.transportOpened(transport);
+  const accepted: Accepted = {
+    socket,
+    transport,
+    ...address,
+    released: releaseTransport(deps.recorder, transport),
+  };
+  const context: InboundContext = {
+    peer: { ip: address.clientIp, identity, meshTls },
+    client: address.client,
+    tls,
+    target,
+    policy,
+  };
+  if (classified.as === "http/1") {
+    serveHttpInbound(accepted, context, shared);
+  } else {
+    const isHttp2 = classified.as === "http/2";
+    serveOpaqueInbound({ accepted, context, isHttp2, applications, liveSet, deps });
+  }
+}
+
+function serveHttpInbound(accepted: Accepted, context: InboundContext, shared: InboundShared): void {
+  const { deps, liveSet, limit, requests, rescue } = shared;
+  const isAuthenticated = context.peer.identity !== "";
+  const connection = new HttpServerConnection({
+    socket: accepted.socket,
+    transport: accepted.transport,
+    direction: "inbound",
+    handler: limit({ handle: (exchange) => requests.handle(exchange, context) }),
+    rescue: (exchange, cause) => rescue(exchange, cause, isAuthenticated),
+    recorder: deps.recorder,
+    clock: deps.clock,
+    describe: (live) => describeInbound(live, context),
+    onClosed: (errno) => {
+      liveSet.remove(connection);
+      context.policy.release();
+      accepted.released(errno);
+    },
+  });
+  liveSet.add(connection);
+  connection.start();
+}
+
+function refuse(socket: Socket, server: string, error: unknown, deps: ProxyDependencies): void {
+  deps.log.warn("inbound connection refused", {
+    client: clientAddress(socket).client,
+    server,
+    error: error instanceof Error ? error.message : String(error),
+  });
+  socket.destroy();
+}

@@ -1,0 +1,169 @@
+import { MeshError } from "../../base/error.ts";
+import type { LiveSet } from "../../net/live-set.ts";
+import { authorizeRequest, type Peer } from "../../policy/authorize.ts";
+import type { InboundRoute, RateLimit, ServerPolicy } from "../../policy/inbound.ts";
+import { IMPLICIT_MATCH } from "../../policy/match-request.ts";
+import { defaultMeta, metaKey } from "../../policy/meta.ts";
+import { selectRoute } from "../../policy/select-route.ts";
+import type { ProxyDependencies, Watched } from "../dependencies.ts";
+import { Attempt, type AttemptObserver } from "../http/attempt.ts";
+import { originTarget, type ServerExchange } from "../http/server-exchange.ts";
+import { filterExchange } from "../layers/apply-filters.ts";
+import type { Applications, ApplicationTarget } from "./application.ts";
+import { RateLimiter } from "./rate-limit.ts";
+
+/** What an inbound connection knows by the time its first request comes. */
+export interface InboundContext {
+  readonly peer: Peer;
+  readonly client: string;
+  /** As StatsKey.tls. */
+  readonly tls: string;
+  readonly target: ApplicationTarget;
+  readonly policy: Watched<ServerPolicy>;
+}
+
+/** Takes a request of a connection. */
+export interface InboundHandler {
+  handle(exchange: ServerExchange, context: InboundContext): void;
+}
+
+/**
+ * Applies the port's policy as it is now to each request: route (404), authorization (403), filters, rate limit (429).
+ */
+export function applyPolicy(next: InboundHandler, deps: ProxyDependencies): InboundHandler {
+  const limiters = new WeakMap<RateLimit, RateLimiter>();
+  return {
+    handle(exchange, context) {
+      const policy = context.policy.current;
+      exchange.live.parent = metaKey(policy.meta);
+      const selected = chooseRoute(policy, exchange);
+      if (selected === "none") {
+        exchange.fail(notFound(exchange));
+        return;
+      }
+      const route = selected?.route;
+      exchange.live.route = metaKey(route?.meta ?? IMPLICIT_ROUTE);
+      if (!isAuthorized(exchange, context, policy, route, deps)) return;
+      exchange.record();
+      const filters = selected?.rule.filters ?? [];
+      if (!filterExchange(exchange, filters, selected?.rank ?? IMPLICIT_MATCH, deps.random)) return;
+      if (isLimited(exchange, context, policy, limiters, deps)) return;
+      next.handle(exchange, context);
+    },
+  };
+}
+
+/** Tells the application who calls. A client's own claim never passes. */
+export function setClientId(next: InboundHandler): InboundHandler {
+  return {
+    handle(exchange, context) {
+      const { fields } = exchange.request;
+      const { identity } = context.peer;
+      if (identity !== "") fields.set("l5d-client-id", identity);
+      else if (fields.has("l5d-client-id")) fields.remove("l5d-client-id");
+      next.handle(exchange, context);
+    },
+  };
+}
+
+/** Sends the request to the application. */
+export function callApplication(applications: Applications, live: LiveSet): InboundHandler {
+  return {
+    handle(exchange, { target }) {
+      new Attempt({
+        exchange,
+        origin: applications.origin(target),
+        target:
+          exchange.request.form === "absolute" ? originTarget(exchange.request) : exchange.request.target,
+        live,
+        observer: NO_OBSERVER,
+      }).start();
+    },
+  };
+}
+
+/** Nobody chooses among applications: a pod has one. */
+const NO_OBSERVER: AttemptObserver = {
+  connected() {},
+  connectFailed: () => false,
+  responseStarted() {},
+  finished() {},
+};
+
+/** The route of ports whose policy lists none. */
+const IMPLICIT_ROUTE = defaultMeta("default");
+
+type SelectedInboundRoute = ReturnType<typeof selectRoute<InboundRoute>>;
+
+function chooseRoute(policy: ServerPolicy, exchange: ServerExchange): SelectedInboundRoute | "none" {
+  if (policy.routes.length === 0) return undefined;
+  return selectRoute(policy.routes, exchange.view) ?? "none";
+}
+
+function isAuthorized(
+  exchange: ServerExchange,
+  context: InboundContext,
+  policy: ServerPolicy,
+  route: InboundRoute | undefined,
+  deps: ProxyDependencies,
+): boolean {
+  const verdict = authorizeRequest(policy, route, context.peer, deps.config.ownNetworks);
+  const { live } = exchange;
+  live.verdict = verdict.verdict;
+  live.authorization = metaKey(verdict.by);
+  if (verdict.verdict === "audited") {
+    deps.log.info("request allowed by audit", {
+      client: context.client,
+      path: live.path,
+      server: live.parent,
+    });
+  }
+  if (verdict.allowed) return true;
+  const who = context.peer.identity || "a client without identity";
+  exchange.fail(
+    new MeshError({
+      kind: "user",
+      code: "REQUEST_UNAUTHORIZED",
+      message: `${who} at ${context.peer.ip} is not authorized on ${live.parent} (${live.route})`,
+      hint: "add an AuthorizationPolicy for the client",
+    }),
+  );
+  return false;
+}
+
+function isLimited(
+  exchange: ServerExchange,
+  context: InboundContext,
+  policy: ServerPolicy,
+  limiters: WeakMap<RateLimit, RateLimiter>,
+  deps: ProxyDependencies,
+): boolean {
+  const { rateLimit } = policy;
+  if (!rateLimit) return false;
+  let limiter = limiters.get(rateLimit);
+  if (!limiter) {
+    limiter = new RateLimiter(rateLimit);
+    limiters.set(rateLimit, limiter);
+  }
+  const scope = limiter.check(context.peer.identity, deps.clock.monotonic());
+  if (!scope) return false;
+  exchange.live.verdict = "limited";
+  exchange.live.authorization = metaKey(rateLimit.meta);
+  exchange.fail(
+    new MeshError({
+      kind: "user",
+      code: "REQUEST_RATE_LIMITED",
+      message: `over the ${scope} limit of ${metaKey(rateLimit.meta)}`,
+    }),
+  );
+  return true;
+}
+
+function notFound(exchange: ServerExchange): MeshError {
+  const { parent, method, path } = exchange.live;
+  return new MeshError({
+    kind: "user",
+    code: "ROUTE_NOT_FOUND",
+    message: `no route of ${parent} matches ${method} ${path}`,
+  });
+}

@@ -1,0 +1,94 @@
+import { joinHostPort } from "../../base/ip.ts";
+import type { LiveSet } from "../../net/live-set.ts";
+import { LiveExchange } from "../../observe/live-exchange.ts";
+import { authorizeConnection, type Verdict } from "../../policy/authorize.ts";
+import type { ServerPolicy } from "../../policy/inbound.ts";
+import { metaKey } from "../../policy/meta.ts";
+import type { Accepted } from "../accept/accepted.ts";
+import type { ProxyDependencies } from "../dependencies.ts";
+import { forwardOpaque } from "../tcp/forward-opaque.ts";
+import type { Applications } from "./application.ts";
+import type { InboundContext } from "./http-layers.ts";
+
+export interface InboundOpaqueOptions {
+  readonly accepted: Accepted;
+  readonly context: InboundContext;
+  /** The bytes are HTTP/2, which we do not read yet. */
+  readonly isHttp2: boolean;
+  readonly applications: Applications;
+  readonly liveSet: LiveSet;
+  readonly deps: ProxyDependencies;
+}
+
+/**
+ * Forwards a connection as opaque bytes if the policy lets its client in. Later changes of the policy apply to it as well: one
+ * that no longer authorizes the client cuts the connection.
+ */
+export function serveOpaqueInbound(options: InboundOpaqueOptions): void {
+  const { accepted, context, applications, liveSet, deps } = options;
+  const { policy, peer, target } = context;
+  const live = new LiveExchange("inbound", "opaque");
+  live.openedAtMs = deps.clock.now();
+  live.opened = deps.clock.monotonic();
+  describeInbound(live, context);
+  live.attempts = 1;
+  live.parent = metaKey(policy.current.meta);
+  const authorize = (current: ServerPolicy): Verdict =>
+    authorizeConnection(opaqueView(current, options.isHttp2), peer, deps.config.ownNetworks);
+  const verdict = authorize(policy.current);
+  live.verdict = verdict.verdict;
+  live.authorization = metaKey(verdict.by);
+  accepted.transport.authorization = verdict.allowed ? metaKey(verdict.by) : "";
+  if (!verdict.allowed) {
+    live.error = "unauthorized";
+    deps.recorder.opened(live);
+    deps.recorder.closed(live);
+    accepted.socket.destroy();
+    policy.release();
+    accepted.released("");
+    return;
+  }
+  if (verdict.verdict === "audited") {
+    deps.log.info("connection allowed by audit", { client: context.client, server: live.parent });
+  }
+  const unsubscribe = policy.onChange((current) => {
+    if (!authorize(current).allowed) forwarded.cut("authorization was withdrawn");
+  });
+  const forwarded = forwardOpaque({
+    accepted: {
+      ...accepted,
+      released(errno) {
+        unsubscribe();
+        policy.release();
+        accepted.released(errno);
+      },
+    },
+    live,
+    recorder: deps.recorder,
+    liveSet,
+    dial: async (signal) => ({
+      socket: await applications.dial(target, live, signal),
+      transport: applications.createTransport(live),
+    }),
+  });
+}
+
+/** What the connection says about an exchange on it. */
+export function describeInbound(live: LiveExchange, { peer, client, tls, target }: InboundContext): void {
+  live.client = client;
+  live.peerIp = peer.ip;
+  live.peerIdentity = peer.identity;
+  live.tls = tls;
+  live.target = String(target.port);
+  live.server = joinHostPort(target.ip, target.port);
+}
+
+/**
+ * HTTP/2 passes unread until its codec is here. The server's own authorizations then decide for the whole connection, also where
+ * the policy is for HTTP/2 alone; those of single routes cannot, so such a policy lets fewer clients in than it will.
+ */
+function opaqueView(policy: ServerPolicy, isHttp2: boolean): ServerPolicy {
+  const { kind } = policy.protocol;
+  if (!isHttp2 || (kind !== "http2" && kind !== "grpc")) return policy;
+  return { ...policy, protocol: { kind: "opaque" } };
+}

@@ -1,0 +1,42 @@
+import { MeshError } from "../../base/error.ts";
+import { applyRequestFilters, applyResponseFilters } from "../../policy/apply-filters.ts";
+import type { MatchRank } from "../../policy/match-request.ts";
+import type { HttpFilter } from "../../policy/route.ts";
+import type { ServerExchange } from "../http/server-exchange.ts";
+import { answerLocally, emptyResponse } from "./rescue.ts";
+
+/**
+ * Runs filters on an exchange: request side now, response side when the response comes.
+ *
+ * @returns false when a filter has answered the request
+ */
+export function filterExchange(
+  exchange: ServerExchange,
+  filters: readonly HttpFilter[],
+  rank: MatchRank,
+  random: () => number,
+): boolean {
+  if (filters.length === 0) return true;
+  const answer = applyRequestFilters(filters, {
+    request: exchange.view,
+    headers: exchange.request.fields,
+    scheme: "http",
+    rank,
+    random,
+  });
+  if (!answer) {
+    if (filters.some((filter) => filter.kind === "response-headers")) {
+      exchange.responseEdits.push((head) => applyResponseFilters(filters, head.fields));
+    }
+    return true;
+  }
+  if (answer.kind === "invalid") {
+    exchange.fail(new MeshError({ kind: "user", code: "FILTER_INVALID", message: answer.message }));
+    return false;
+  }
+  const head = emptyResponse(answer.status);
+  if (answer.kind === "redirect") head.fields.append("location", answer.location);
+  else if (answer.message !== "") exchange.live.error = answer.message;
+  answerLocally(exchange, head);
+  return false;
+}

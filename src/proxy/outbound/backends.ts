@@ -1,0 +1,175 @@
+import type { Duplex } from "node:stream";
+import type { Timer } from "../../base/clock.ts";
+import { type LiveExchange, LiveTransport } from "../../observe/live-exchange.ts";
+import type { Endpoint } from "../../policy/endpoint.ts";
+import type { Backend } from "../../policy/outbound.ts";
+import { Balancer } from "../balance/balancer.ts";
+import type { EndpointSet, ProxyDependencies, Watched } from "../dependencies.ts";
+import { HttpOrigin } from "../http/origin.ts";
+import { dialEndpoint, endpointTls } from "./dial-endpoint.ts";
+
+/** An endpoint for connections whose bytes we do not read. */
+export interface OpaqueOrigin {
+  dial(live: LiveExchange, signal: AbortSignal): Promise<Duplex>;
+  close(): void;
+}
+
+interface Held<T extends { close(): void }> {
+  readonly balancer: Balancer<T>;
+  readonly watched: Watched<EndpointSet> | undefined;
+  usedAt: number;
+}
+
+/**
+ * The balancers of this proxy, one for each backend and protocol, made when first used and dropped after the
+ * discovery idle time without use.
+ */
+export class Backends {
+  readonly #deps: ProxyDependencies;
+  readonly #http = new Map<string, Held<HttpOrigin>>();
+  readonly #opaque = new Map<string, Held<OpaqueOrigin>>();
+  #sweep: Timer | undefined;
+
+  constructor(deps: ProxyDependencies) {
+    this.#deps = deps;
+  }
+
+  /** @returns undefined for a backend without dispatcher */
+  http(backend: Backend): Balancer<HttpOrigin> | undefined {
+    return this.#get(this.#http, backend, (endpoint) => this.#createHttpOrigin(endpoint));
+  }
+
+  /** @returns undefined for a backend without dispatcher */
+  opaque(backend: Backend): Balancer<OpaqueOrigin> | undefined {
+    return this.#get(this.#opaque, backend, (endpoint) => ({
+      dial: (live, signal) => dialEndpoint(endpoint, undefined, this.#deps, live, signal),
+      close() {},
+    }));
+  }
+
+  close(): void {
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
+    for (const cache of [this.#http, this.#opaque]) {
+      for (const held of cache.values()) drop(held);
+      cache.clear();
+    }
+  }
+
+  #get<T extends { close(): void }>(
+    cache: Map<string, Held<T>>,
+    backend: Backend,
+    create: (endpoint: Endpoint) => T,
+  ): Balancer<T> | undefined {
+    if (backend.target.kind === "none") return undefined;
+    const key = backendKey(backend);
+    let held = cache.get(key);
+    if (!held) {
+      held = this.#create(backend, create);
+      cache.set(key, held);
+      this.#armSweep();
+    }
+    held.usedAt = this.#deps.clock.monotonic();
+    return held.balancer;
+  }
+
+  #create<T extends { close(): void }>(backend: Backend, create: (endpoint: Endpoint) => T): Held<T> {
+    const { clock, random, config, discovery } = this.#deps;
+    const target = backend.target as Exclude<Backend["target"], { kind: "none" }>;
+    const balancer = new Balancer<T>({
+      name: target.kind === "balance" ? target.path : target.endpoint.address,
+      clock,
+      random,
+      defaultRttMs: target.kind === "balance" ? target.defaultRttMs : DEFAULT_RTT_MS,
+      decayMs: target.kind === "balance" ? target.decayMs : DEFAULT_DECAY_MS,
+      queueCapacity: config.outbound.queueCapacity,
+      failfastTimeoutMs: config.outbound.failfastTimeoutMs,
+      backoff: config.outbound.connectBackoff,
+      create,
+    });
+    if (target.kind === "forward") {
+      balancer.update(new Map([[target.endpoint.address, target.endpoint]]));
+      return { balancer, watched: undefined, usedAt: 0 };
+    }
+    const watched = discovery.endpoints(target.path);
+    balancer.update(watched.current.endpoints);
+    watched.onChange((set) => balancer.update(set.endpoints));
+    return { balancer, watched, usedAt: 0 };
+  }
+
+  #createHttpOrigin(endpoint: Endpoint): HttpOrigin {
+    const { clock, recorder, config } = this.#deps;
+    return new HttpOrigin({
+      dial: (live, signal) => dialEndpoint(endpoint, "http/1", this.#deps, live, signal),
+      createTransport: (live) => createEndpointTransport(endpoint, live, this.#deps),
+      recorder,
+      clock,
+      idleTimeoutMs: config.outbound.poolIdleTimeoutMs,
+      idleConnectionsMax: config.outbound.maxIdleConnections,
+    });
+  }
+
+  #armSweep(): void {
+    const idleMs = this.#deps.config.outbound.discoveryIdleTimeoutMs;
+    this.#sweep ??= this.#deps.clock.schedule(Math.max(idleMs, 1000), () => {
+      this.#sweep = undefined;
+      const before = this.#deps.clock.monotonic() - idleMs;
+      for (const cache of [this.#http, this.#opaque]) {
+        for (const [key, held] of cache as Map<string, Held<{ close(): void }>>) {
+          if (held.usedAt > before || held.balancer.isBusy) continue;
+          cache.delete(key);
+          drop(held);
+        }
+      }
+      if (this.#http.size + this.#opaque.size > 0) this.#armSweep();
+    });
+  }
+}
+
+/** The books of a connection to an endpoint. */
+export function createEndpointTransport(
+  endpoint: Endpoint,
+  live: LiveExchange,
+  deps: ProxyDependencies,
+): LiveTransport {
+  const transport = new LiveTransport("outbound", "dst");
+  transport.peerIp = endpoint.ip;
+  transport.tls = endpointTls(endpoint, deps);
+  transport.peerIdentity = transport.tls === "true" ? endpoint.tls!.identity : "";
+  transport.labels = endpoint.labels;
+  transport.target = live.target;
+  transport.parent = live.parent;
+  return transport;
+}
+
+/** Says in a record which endpoint it goes to. */
+export function describeEndpoint(
+  live: LiveExchange,
+  endpoint: Endpoint,
+  reason: string,
+  deps: ProxyDependencies,
+): void {
+  live.queued = deps.clock.monotonic();
+  live.server = endpoint.address;
+  live.peerIp = endpoint.ip;
+  live.labels = endpoint.labels;
+  live.endpointReason = reason;
+  live.tls = endpointTls(endpoint, deps);
+  live.peerIdentity = live.tls === "true" ? endpoint.tls!.identity : "";
+}
+
+/** @see reference: proxy section 10 (Balancer) */
+const DEFAULT_RTT_MS = 30;
+const DEFAULT_DECAY_MS = 10_000;
+
+function backendKey({ target }: Backend): string {
+  if (target.kind === "balance") return `balance ${target.path} ${target.defaultRttMs} ${target.decayMs}`;
+  if (target.kind === "none") return "none";
+  const { address, tls, opaqueTransportPort, protocolHint, authorityOverride } = target.endpoint;
+  return `forward ${address} ${tls?.identity} ${tls?.serverName} ${opaqueTransportPort} ${protocolHint} ${authorityOverride}`;
+}
+
+function drop(held: Held<{ close(): void }>): void {
+  held.watched?.release();
+  held.balancer.close();
+}

@@ -1,0 +1,146 @@
+import { MeshError } from "../../base/error.ts";
+import type { LiveSet } from "../../net/live-set.ts";
+import type { LiveExchange } from "../../observe/live-exchange.ts";
+import { metaKey } from "../../policy/meta.ts";
+import type { OutboundPolicy } from "../../policy/outbound.ts";
+import type { Accepted } from "../accept/accepted.ts";
+import type { OutboundTarget, ProxyDependencies, Watched } from "../dependencies.ts";
+import { detectConnection } from "../detect/detect-http.ts";
+import { type HttpHandler, HttpServerConnection } from "../http/server-connection.ts";
+import type { Rescue } from "../http/server-exchange.ts";
+import type { Backends } from "./backends.ts";
+import { discoverWithin, targetName } from "./discover.ts";
+import type { PolicyHandler } from "./http-layers.ts";
+import { serveOpaqueOutbound } from "./opaque.ts";
+
+/** What all outbound connections share. */
+export interface OutboundShared {
+  readonly deps: ProxyDependencies;
+  readonly backends: Backends;
+  readonly liveSet: LiveSet;
+  /** The HTTP layers from the in-flight limit inwards, for a connection with a given policy. */
+  readonly limit: (next: HttpHandler) => HttpHandler;
+  readonly requests: PolicyHandler;
+  readonly rescue: Rescue;
+}
+
+/**
+ * Serves a connection whose target is known: of a service's own listener, of redirected traffic, or inside a CONNECT tunnel.
+ *
+ *     discover -> by policy: http1 -> HTTP      opaque, tls, http2, grpc -> opaque
+ *                            detect -> first bytes -> HTTP/1 -> HTTP     anything else, or silence -> opaque
+ */
+export async function serveOutbound(
+  accepted: Accepted,
+  target: OutboundTarget,
+  shared: OutboundShared,
+): Promise<void> {
+  const { deps, liveSet } = shared;
+  const { socket, transport } = accepted;
+  const pending = { drain() {}, destroy: () => void socket.destroy() };
+  liveSet.add(pending);
+  let watched: Watched<OutboundPolicy> | undefined;
+  try {
+    watched = await discoverWithin(target, deps);
+    const held = watched;
+    transport.target = targetName(target);
+    transport.parent = metaKey(held.current.meta);
+    const owned = {
+      ...accepted,
+      released: (errno: string) => {
+        held.release();
+        accepted.released(errno);
+      },
+    };
+    await serveByProtocol(owned, target, held, shared);
+    watched = undefined;
+  } catch (error) {
+    watched?.release();
+    deps.log.warn("outbound connection refused", {
+      client: accepted.client,
+      target: targetName(target),
+      error: error instanceof Error ? error.message : String(error),
+    });
+    socket.destroy();
+    accepted.released("");
+  } finally {
+    liveSet.remove(pending);
+  }
+}
+
+async function serveByProtocol(
+  accepted: Accepted,
+  target: OutboundTarget,
+  watched: Watched<OutboundPolicy>,
+  shared: OutboundShared,
+): Promise<void> {
+  const { protocol } = watched.current;
+  let isHttp = protocol === "http1";
+  if (protocol === "detect") {
+    const detected = await detectConnection(accepted.socket, shared.deps.clock);
+    if (detected === "closed") {
+      // A client that came and went asked for nothing; telling its server would be noise.
+      accepted.socket.destroy();
+      accepted.released("");
+      return;
+    }
+    isHttp = detected === "http/1";
+  }
+  if (isHttp) {
+    serveHttp(accepted, targetName(target), shared, {
+      handle: (exchange) => shared.requests.handle(exchange, watched.current),
+    });
+    return;
+  }
+  const { deps, backends, liveSet } = shared;
+  serveOpaqueOutbound({
+    accepted,
+    policy: watched.current,
+    target: targetName(target),
+    backends,
+    liveSet,
+    deps,
+  });
+}
+
+/** Serves HTTP on a connection: each request goes through the limit, then to `next`. */
+export function serveHttp(
+  accepted: Accepted,
+  target: string,
+  shared: OutboundShared,
+  next: HttpHandler,
+): void {
+  const { deps, liveSet, rescue } = shared;
+  const connection = new HttpServerConnection({
+    socket: accepted.socket,
+    transport: accepted.transport,
+    direction: "outbound",
+    handler: shared.limit(next),
+    rescue,
+    recorder: deps.recorder,
+    clock: deps.clock,
+    describe: (live: LiveExchange) => {
+      live.client = accepted.client;
+      live.target = target;
+    },
+    onClosed: (errno) => {
+      liveSet.remove(connection);
+      accepted.released(errno);
+    },
+  });
+  liveSet.add(connection);
+  connection.start();
+}
+
+/** For requests without a usable authority. */
+export function targetMissing(authority: string): MeshError {
+  return new MeshError({
+    kind: "user",
+    code: "TARGET_MISSING",
+    message:
+      authority === ""
+        ? "request names no host"
+        : `request names ${JSON.stringify(authority)}, which is no host`,
+    hint: "send an absolute URL, CONNECT host:port, or a Host header to the proxy port",
+  });
+}

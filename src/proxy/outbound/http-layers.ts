@@ -1,0 +1,208 @@
+import { MeshError } from "../../base/error.ts";
+import type { LiveSet } from "../../net/live-set.ts";
+import type { MatchRank } from "../../policy/match-request.ts";
+import { metaKey } from "../../policy/meta.ts";
+import type { OutboundPolicy, OutboundRule } from "../../policy/outbound.ts";
+import { selectRoute } from "../../policy/select-route.ts";
+import type { ResponseHead } from "../../wire/http1-head.ts";
+import type { Balancer, Lease, Waiter } from "../balance/balancer.ts";
+import type { ProxyDependencies } from "../dependencies.ts";
+import { Attempt } from "../http/attempt.ts";
+import type { HttpOrigin } from "../http/origin.ts";
+import { originTarget, type ServerExchange } from "../http/server-exchange.ts";
+import { filterExchange } from "../layers/apply-filters.ts";
+import { type Backends, describeEndpoint } from "./backends.ts";
+import { chooseBackend } from "./choose-backend.ts";
+
+/** Takes a request whose target's policy is known. */
+export interface PolicyHandler {
+  handle(exchange: ServerExchange, policy: OutboundPolicy): void;
+}
+
+/** Takes a request whose route is known. */
+export interface RuleHandler {
+  handle(exchange: ServerExchange, rule: OutboundRule, rank: MatchRank): void;
+}
+
+/** Takes a request for one balancer. */
+export interface BalancerHandler {
+  handle(exchange: ServerExchange, balancer: Balancer<HttpOrigin>): void;
+}
+
+/** Chooses the route, starts its deadline, runs its filters. No route is 404. */
+export function routeRequests(next: RuleHandler, { clock, random }: ProxyDependencies): PolicyHandler {
+  return {
+    handle(exchange, policy) {
+      const { live } = exchange;
+      live.parent = metaKey(policy.meta);
+      const selected = selectRoute(policy.httpRoutes, exchange.view);
+      if (!selected) {
+        exchange.fail(
+          new MeshError({
+            kind: "user",
+            code: "ROUTE_NOT_FOUND",
+            message: `no route of ${live.parent} matches ${live.method} ${live.path}`,
+          }),
+        );
+        return;
+      }
+      live.route = metaKey(selected.route.meta);
+      const { requestMs } = selected.rule.timeouts;
+      if (requestMs !== undefined) {
+        const timer = clock.schedule(requestMs, () => exchange.fail(requestTimeout(requestMs)));
+        exchange.onDone.push(() => timer.cancel());
+      }
+      exchange.responseEdits.push(stripProxyHeaders);
+      if (filterExchange(exchange, selected.rule.filters, selected.rank, random)) {
+        next.handle(exchange, selected.rule, selected.rank);
+      }
+    },
+  };
+}
+
+/** Chooses the backend and runs its filters. None available is 503, one without dispatcher 502. */
+export function splitRequests(
+  next: BalancerHandler,
+  backends: Backends,
+  { random }: ProxyDependencies,
+): RuleHandler {
+  return {
+    handle(exchange, rule, rank) {
+      const chosen = chooseBackend(rule.backends, (backend) => backends.http(backend), random);
+      if (!chosen) {
+        exchange.fail(unavailable(exchange.live.target));
+      } else if (!chosen.balancer) {
+        exchange.fail(missingBackend(metaKey(chosen.weighted.backend.meta)));
+      } else if (filterExchange(exchange, chosen.weighted.filters, rank, random)) {
+        next.handle(exchange, chosen.balancer);
+      }
+    },
+  };
+}
+
+/** Waits for an endpoint and sends the request there; while nothing of it was sent, a failed connection means another endpoint. */
+export function balanceRequests(live: LiveSet, deps: ProxyDependencies): BalancerHandler {
+  return {
+    handle: (exchange, balancer) => new BalancedRequest(exchange, balancer, live, deps).start(),
+  };
+}
+
+/**
+ *     waiting --acquired--> sending --finished--> done
+ *        ^------ connectFailed --/
+ */
+class BalancedRequest implements Waiter<HttpOrigin> {
+  readonly #exchange: ServerExchange;
+  readonly #balancer: Balancer<HttpOrigin>;
+  readonly #liveSet: LiveSet;
+  readonly #deps: ProxyDependencies;
+
+  constructor(
+    exchange: ServerExchange,
+    balancer: Balancer<HttpOrigin>,
+    liveSet: LiveSet,
+    deps: ProxyDependencies,
+  ) {
+    this.#exchange = exchange;
+    this.#balancer = balancer;
+    this.#liveSet = liveSet;
+    this.#deps = deps;
+  }
+
+  start(): void {
+    // While it waits, the client's going away takes it out of the queue.
+    this.#exchange.upstream = { resume() {}, abort: () => this.#balancer.cancel(this) };
+    this.#balancer.acquire(this);
+  }
+
+  refused(error: MeshError): void {
+    this.#exchange.upstream = undefined;
+    this.#exchange.fail(error);
+  }
+
+  acquired(lease: Lease<HttpOrigin>): void {
+    const { live } = this.#exchange;
+    describeEndpoint(live, lease.endpoint, lease.reason, this.#deps);
+    if (!this.#hasRequiredIdentity(lease)) return;
+    this.#exchange.record();
+    const { authorityOverride } = lease.endpoint;
+    if (authorityOverride !== undefined) this.#exchange.request.fields.set("host", authorityOverride);
+    const { clock } = this.#deps;
+    const sentAt = clock.monotonic();
+    new Attempt({
+      exchange: this.#exchange,
+      origin: lease.value,
+      target: originTarget(this.#exchange.request),
+      live: this.#liveSet,
+      observer: {
+        connected: () => lease.connected(),
+        connectFailed: (error) => this.#connectFailed(lease, error),
+        responseStarted: () => lease.observe(clock.monotonic() - sentAt),
+        finished: () => lease.release(),
+      },
+    }).start();
+  }
+
+  #connectFailed(lease: Lease<HttpOrigin>, error: MeshError): boolean {
+    lease.connectFailed(error);
+    lease.release();
+    // Waiting helps against a server that is starting, not against one that is somebody else.
+    if (error.code === "TLS_IDENTITY_MISMATCH" && this.#balancer.readyCount === 0) return false;
+    this.#exchange.upstream = undefined;
+    this.start();
+    return true;
+  }
+
+  /** `l5d-require-id`: the client insists on who answers. */
+  #hasRequiredIdentity(lease: Lease<HttpOrigin>): boolean {
+    const { fields } = this.#exchange.request;
+    const required = fields.get("l5d-require-id");
+    if (required === undefined) return true;
+    const actual = this.#exchange.live.peerIdentity;
+    if (actual === required) {
+      fields.remove("l5d-require-id");
+      return true;
+    }
+    lease.release();
+    this.#exchange.upstream = undefined;
+    this.#exchange.fail(
+      new MeshError({
+        kind: "user",
+        code: "IDENTITY_REQUIRED",
+        message: `request requires identity ${required}, endpoint ${lease.endpoint.address} has ${actual || "none"}`,
+      }),
+    );
+    return false;
+  }
+}
+
+/** What the peer proxy says to us is not for the application. */
+function stripProxyHeaders(head: ResponseHead): void {
+  if (head.fields.has("l5d-proxy-error")) head.fields.remove("l5d-proxy-error");
+  if (head.fields.has("l5d-proxy-connection")) head.fields.remove("l5d-proxy-connection");
+}
+
+function requestTimeout(timeoutMs: number): MeshError {
+  return new MeshError({
+    kind: "environment",
+    code: "REQUEST_TIMEOUT",
+    message: `request took longer than its route allows (${timeoutMs} ms)`,
+  });
+}
+
+function unavailable(target: string): MeshError {
+  return new MeshError({
+    kind: "environment",
+    code: "BALANCER_SHED",
+    message: `no backend of ${target} is available`,
+  });
+}
+
+function missingBackend(name: string): MeshError {
+  return new MeshError({
+    kind: "user",
+    code: "BACKEND_MISSING",
+    message: `backend ${name} does not exist`,
+    hint: "correct the route's backendRefs",
+  });
+}

@@ -1,0 +1,73 @@
+import { trySplitHostPort } from "../../base/ip.ts";
+import type { OutboundPolicy } from "../../policy/outbound.ts";
+import { ResponseHead } from "../../wire/http1-head.ts";
+import type { Accepted } from "../accept/accepted.ts";
+import type { OutboundTarget, Watched } from "../dependencies.ts";
+import type { ServerExchange } from "../http/server-exchange.ts";
+import { type OutboundShared, serveHttp, serveOutbound, targetMissing } from "./connection.ts";
+import { discoverWithin, targetName } from "./discover.ts";
+
+/**
+ * Serves the explicit HTTP proxy port: each request goes where its absolute target, its CONNECT target or its Host says.
+ */
+export function serveHttpProxy(accepted: Accepted, shared: OutboundShared): void {
+  const targets = new Map<string, Promise<Watched<OutboundPolicy>>>();
+  const released = (errno: string): void => {
+    for (const watched of targets.values()) watched.then((held) => held.release()).catch(() => {});
+    accepted.released(errno);
+  };
+  serveHttp({ ...accepted, released }, "", shared, {
+    handle(exchange) {
+      const target = requestTarget(exchange);
+      if (!target) return exchange.fail(targetMissing(exchange.live.authority));
+      const name = targetName(target);
+      exchange.live.target = name;
+      if (accepted.transport.target === "") accepted.transport.target = name;
+      if (exchange.request.form === "authority") return openTunnel(exchange, target, accepted, shared);
+      // RFC 9112 section 3.2.2: the absolute form outranks Host.
+      if (exchange.request.form === "absolute") exchange.request.fields.set("Host", exchange.live.authority);
+      let watched = targets.get(name);
+      if (!watched) {
+        watched = discoverWithin(target, shared.deps);
+        targets.set(name, watched);
+        watched.catch(() => targets.delete(name));
+      }
+      watched.then(
+        (held) => shared.requests.handle(exchange, held.current),
+        (error: unknown) => exchange.fail(error),
+      );
+    },
+  });
+}
+
+/**
+ * CONNECT: what follows is served like any connection to that target, detection included, so that HTTP inside a tunnel is
+ * seen as HTTP. That is why the answer comes before the server is dialled.
+ */
+function openTunnel(
+  exchange: ServerExchange,
+  target: OutboundTarget,
+  accepted: Accepted,
+  shared: OutboundShared,
+): void {
+  const head = new ResponseHead();
+  head.status = 200;
+  head.reason = "Connection established";
+  head.body = "tunnel";
+  exchange.suppressRecord();
+  exchange.sendHead(head);
+  const stream = exchange.upgrade();
+  if (stream.rest.length > 0) stream.socket.unshift(stream.rest);
+  void serveOutbound({ ...accepted, released: stream.released }, target, shared);
+}
+
+/** @returns undefined when the request names no host; the port is 80 where none is given, 443 for https */
+function requestTarget(exchange: ServerExchange): OutboundTarget | undefined {
+  const { request, live } = exchange;
+  const parts = trySplitHostPort(live.authority);
+  if (!parts || parts.host === "") return undefined;
+  const isHttps = request.form === "absolute" && /^https:/i.test(request.target);
+  const port = parts.port ?? (isHttps ? 443 : 80);
+  if (port === 0) return undefined;
+  return { kind: "authority", name: parts.host.toLowerCase(), port };
+}

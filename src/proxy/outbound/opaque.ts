@@ -1,0 +1,129 @@
+import type { Duplex } from "node:stream";
+import { MeshError, toMeshError } from "../../base/error.ts";
+import type { LiveSet } from "../../net/live-set.ts";
+import { LiveExchange, type LiveTransport } from "../../observe/live-exchange.ts";
+import { metaKey } from "../../policy/meta.ts";
+import type { Distribution, OutboundPolicy } from "../../policy/outbound.ts";
+import type { Accepted } from "../accept/accepted.ts";
+import type { Balancer, Lease } from "../balance/balancer.ts";
+import type { ProxyDependencies } from "../dependencies.ts";
+import { forwardOpaque } from "../tcp/forward-opaque.ts";
+import { type Backends, createEndpointTransport, describeEndpoint, type OpaqueOrigin } from "./backends.ts";
+import { chooseBackend } from "./choose-backend.ts";
+
+export interface OutboundOpaqueOptions {
+  readonly accepted: Accepted;
+  readonly policy: OutboundPolicy;
+  /** As records carry it. */
+  readonly target: string;
+  readonly backends: Backends;
+  readonly liveSet: LiveSet;
+  readonly deps: ProxyDependencies;
+}
+
+/** Forwards a connection whose bytes are not read: route, backend, endpoint, then copying. */
+export function serveOpaqueOutbound(options: OutboundOpaqueOptions): void {
+  const { accepted, policy, target, backends, liveSet, deps } = options;
+  const live = new LiveExchange("outbound", "opaque");
+  live.openedAtMs = deps.clock.now();
+  live.opened = deps.clock.monotonic();
+  live.client = accepted.client;
+  live.target = target;
+  live.parent = metaKey(policy.meta);
+  live.attempts = 1;
+  const route = opaqueRoute(policy);
+  if (route) live.route = route.name;
+  forwardOpaque({
+    accepted,
+    live,
+    recorder: deps.recorder,
+    liveSet,
+    dial: async (signal) => {
+      const chosen =
+        route && !route.refused
+          ? chooseBackend(route.backends, (backend) => backends.opaque(backend), deps.random)
+          : undefined;
+      if (!chosen?.balancer) throw refusal(target, route?.refused);
+      return await dialBalanced(chosen.balancer, live, signal, deps);
+    },
+  });
+}
+
+interface ChosenRoute {
+  readonly name: string;
+  readonly backends: Distribution;
+  readonly refused: "forbidden" | "invalid" | undefined;
+}
+
+/**
+ * The first opaque route. A policy that speaks of HTTP/2 only has none: until the HTTP/2 codec is here its connections are
+ * forwarded unread, to where its first HTTP route would send them.
+ */
+function opaqueRoute(policy: OutboundPolicy): ChosenRoute | undefined {
+  const opaque = policy.opaqueRoutes[0];
+  if (opaque) return { name: metaKey(opaque.meta), backends: opaque.backends, refused: opaque.refused };
+  if (policy.protocol !== "http2" && policy.protocol !== "grpc") return undefined;
+  for (const route of policy.httpRoutes) {
+    const rule = route.rules[0];
+    if (rule) return { name: metaKey(route.meta), backends: rule.backends, refused: undefined };
+  }
+  return undefined;
+}
+
+/** Tries endpoints until one connects, as long as the balancer has any or the failfast time lasts. */
+async function dialBalanced(
+  balancer: Balancer<OpaqueOrigin>,
+  live: LiveExchange,
+  signal: AbortSignal,
+  deps: ProxyDependencies,
+): Promise<{ socket: Duplex; transport: LiveTransport }> {
+  for (;;) {
+    const lease = await acquire(balancer, signal);
+    describeEndpoint(live, lease.endpoint, lease.reason, deps);
+    const startedAt = deps.clock.monotonic();
+    try {
+      const socket = await lease.value.dial(live, signal);
+      lease.connected();
+      // For connections the latency that counts is the time to establish one.
+      lease.observe(deps.clock.monotonic() - startedAt);
+      return { socket, transport: createEndpointTransport(lease.endpoint, live, deps) };
+    } catch (caught) {
+      const error = toMeshError(caught);
+      if (signal.aborted) throw error;
+      lease.connectFailed(error);
+      if (error.code === "TLS_IDENTITY_MISMATCH" && balancer.readyCount === 0) throw error;
+    } finally {
+      lease.release();
+    }
+  }
+}
+
+function acquire(balancer: Balancer<OpaqueOrigin>, signal: AbortSignal): Promise<Lease<OpaqueOrigin>> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      balancer.cancel(waiter);
+      reject(signal.reason);
+    };
+    const settle = () => signal.removeEventListener("abort", onAbort);
+    const waiter = {
+      acquired(lease: Lease<OpaqueOrigin>) {
+        settle();
+        resolve(lease);
+      },
+      refused(error: MeshError) {
+        settle();
+        reject(error);
+      },
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    balancer.acquire(waiter);
+  });
+}
+
+function refusal(target: string, refused: "forbidden" | "invalid" | undefined): MeshError {
+  return new MeshError({
+    kind: "user",
+    code: "OUTBOUND_REFUSED",
+    message: `connections to ${target} are refused: ${refused ?? "no route is available"}`,
+  });
+}

@@ -1,0 +1,116 @@
+import type { Socket } from "node:net";
+import { type Listener, listen } from "../../net/listen.ts";
+import { LiveSet } from "../../net/live-set.ts";
+import {
+  loadOriginalDestinationReader,
+  type OriginalDestinationReader,
+} from "../../net/original-destination.ts";
+import { LiveTransport } from "../../observe/live-exchange.ts";
+import { isOwnHost } from "../../policy/authorize.ts";
+import { type Accepted, clientAddress, releaseTransport } from "../accept/accepted.ts";
+import type { OutboundTarget, ProxyDependencies } from "../dependencies.ts";
+import { limitInFlight } from "../layers/limit-in-flight.ts";
+import { createRescue } from "../layers/rescue.ts";
+import type { ProxySide } from "../proxy-side.ts";
+import { Backends } from "./backends.ts";
+import { type OutboundShared, serveOutbound } from "./connection.ts";
+import { targetName } from "./discover.ts";
+import { balanceRequests, routeRequests, splitRequests } from "./http-layers.ts";
+import { serveHttpProxy } from "./http-proxy.ts";
+
+/**
+ * The outbound side: what the application sends.
+ *
+ *     listener -> accept (target: redirected, listener's own, or by request) -> discover -> detect
+ *       -> HTTP:   in-flight limit -> route, filters -> backend, its filters -> balance -> endpoint (mTLS) -> response
+ *       -> opaque: route -> backend -> balance -> endpoint (mTLS) -> copy both ways
+ */
+export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
+  const { config, recorder, log } = deps;
+  const liveSet = new LiveSet();
+  const backends = new Backends(deps);
+  const listeners: Listener[] = [];
+  let originalDestination: OriginalDestinationReader | undefined;
+
+  // The layers of a request, innermost first; one instance of each serves all connections.
+  const balanced = balanceRequests(liveSet, deps);
+  const split = splitRequests(balanced, backends, deps);
+  const routed = routeRequests(split, deps);
+
+  const shared: OutboundShared = {
+    deps,
+    backends,
+    liveSet,
+    limit: limitInFlight(config.outbound.maxInFlight),
+    requests: routed,
+    rescue: createRescue({
+      isInformational: () => !config.outbound.disableInformationalHeaders,
+      onUnexpected: (error) => log.error("unexpected error", { code: error.code, error: error.message }),
+    }),
+  };
+
+  const accept = (socket: Socket, target?: OutboundTarget): Accepted => {
+    const transport = new LiveTransport("outbound", "src");
+    const { client, clientIp } = clientAddress(socket);
+    transport.peerIp = clientIp;
+    // The application shares the pod with us: what lies between is the loopback interface.
+    transport.tls = "loopback";
+    if (target) transport.target = targetName(target);
+    recorder.transportOpened(transport);
+    return { socket, transport, client, clientIp, released: releaseTransport(recorder, transport) };
+  };
+
+  const onRedirected = (socket: Socket): void => {
+    try {
+      const { ip, port } = originalDestination!(socket);
+      if (config.outbound.listen.some((own) => own.port === port) && isOwnHost(ip, config.ownNetworks)) {
+        throw new Error("connection was not redirected but made to the proxy itself");
+      }
+      const target = { kind: "address", ip, port } as const;
+      void serveOutbound(accept(socket, target), target, shared);
+    } catch (error) {
+      log.warn("outbound connection dropped", {
+        error: error instanceof Error ? error.message : String(error),
+      });
+      socket.destroy();
+    }
+  };
+
+  return {
+    async bind() {
+      if (config.capture === "transparent") {
+        originalDestination = await loadOriginalDestinationReader(process.platform);
+        for (const address of config.outbound.listen) {
+          listeners.push(await listen(address, "outbound proxy", onRedirected));
+        }
+        return;
+      }
+      for (const address of config.outbound.listen) {
+        listeners.push(
+          await listen(address, "outbound HTTP proxy", (socket) => serveHttpProxy(accept(socket), shared)),
+        );
+      }
+      for (const service of config.outbound.services) {
+        const target = { kind: "authority", name: service.name, port: service.port } as const;
+        listeners.push(
+          await listen(service.listen, `outbound proxy for ${service.name}:${service.port}`, (socket) => {
+            void serveOutbound(accept(socket, target), target, shared);
+          }),
+        );
+      }
+    },
+    start() {
+      for (const listener of listeners) listener.start();
+    },
+    async drain(deadline) {
+      await Promise.all(listeners.map((listener) => listener.stop()));
+      await liveSet.drain(deadline);
+      backends.close();
+    },
+    close() {
+      for (const listener of listeners) void listener.stop();
+      liveSet.destroy();
+      backends.close();
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import type { Duplex } from "node:stream";
+import { systemErrorCode } from "../../base/error.ts";
+import type { Drainable } from "../../net/live-set.ts";
+import type { LiveTransport } from "../../observe/live-exchange.ts";
+
+export interface SpliceEnd {
+  readonly socket: Duplex;
+  readonly transport: LiveTransport;
+  /** Bytes of this end that were read before the splice and belong to the other one. */
+  readonly rest: Buffer;
+}
+
+export interface SpliceResult {
+  /** Which end broke first, and how: both "" after an orderly close. */
+  readonly leftErrno: string;
+  readonly rightErrno: string;
+  /** Bytes from left to right and back. */
+  readonly forwardBytes: number;
+  readonly backwardBytes: number;
+}
+
+/**
+ * Copies bytes both ways between two sockets until both directions have ended.
+ *
+ * Each direction ends for itself (half-close), a full write buffer on one end stops reading on the other, and an end
+ * that breaks takes the other with it. A drain does not touch it: nobody can tell when a tunnel is between two messages.
+ */
+export class Splice implements Drainable {
+  readonly #left: SpliceEnd;
+  readonly #right: SpliceEnd;
+  readonly #onDone: (result: SpliceResult) => void;
+  #forwardBytes = 0;
+  #backwardBytes = 0;
+  #openCount = 2;
+  #leftErrno = "";
+  #rightErrno = "";
+
+  constructor(left: SpliceEnd, right: SpliceEnd, onDone: (result: SpliceResult) => void) {
+    this.#left = left;
+    this.#right = right;
+    this.#onDone = onDone;
+  }
+
+  start(): void {
+    const left = this.#left.socket;
+    const right = this.#right.socket;
+    left.on("data", (chunk: Buffer) => {
+      this.#left.transport.readBytes += chunk.length;
+      this.#forward(chunk);
+    });
+    right.on("data", (chunk: Buffer) => {
+      this.#right.transport.readBytes += chunk.length;
+      this.#backward(chunk);
+    });
+    left.on("error", (error) => (this.#leftErrno ||= systemErrorCode(error) ?? "EPIPE"));
+    right.on("error", (error) => (this.#rightErrno ||= systemErrorCode(error) ?? "EPIPE"));
+    this.#join(left, right);
+    this.#join(right, left);
+    // What was read before counts as read already.
+    if (this.#left.rest.length > 0) this.#forward(this.#left.rest);
+    if (this.#right.rest.length > 0) this.#backward(this.#right.rest);
+    this.#begin(left);
+    this.#begin(right);
+  }
+
+  drain(): void {
+    // Kept until its ends close it, or until the deadline destroys it.
+  }
+
+  destroy(): void {
+    this.#left.socket.destroy();
+    this.#right.socket.destroy();
+  }
+
+  #forward(chunk: Buffer): void {
+    this.#forwardBytes += chunk.length;
+    this.#right.transport.writeBytes += chunk.length;
+    if (!this.#right.socket.write(chunk)) this.#left.socket.pause();
+  }
+
+  #backward(chunk: Buffer): void {
+    this.#backwardBytes += chunk.length;
+    this.#left.transport.writeBytes += chunk.length;
+    if (!this.#left.socket.write(chunk)) this.#right.socket.pause();
+  }
+
+  #join(from: Duplex, to: Duplex): void {
+    from.on("end", () => to.end());
+    to.on("drain", () => from.resume());
+    from.on("close", () => {
+      // After an orderly end on both sides `to` closes by itself, once its last bytes are out.
+      if (!from.readableEnded || !from.writableFinished) to.destroy();
+      if (--this.#openCount === 0) this.#done();
+    });
+  }
+
+  /** A socket that ended or closed before we listened will not say so again. */
+  #begin(socket: Duplex): void {
+    const other = socket === this.#left.socket ? this.#right.socket : this.#left.socket;
+    if (socket.destroyed) {
+      other.destroy();
+      if (socket.closed && --this.#openCount === 0) this.#done();
+    } else if (socket.readableEnded) {
+      other.end();
+    } else {
+      if (other.writableNeedDrain) return;
+      socket.resume();
+    }
+  }
+
+  #done(): void {
+    this.#onDone({
+      leftErrno: this.#leftErrno,
+      rightErrno: this.#rightErrno,
+      forwardBytes: this.#forwardBytes,
+      backwardBytes: this.#backwardBytes,
+    });
+  }
+}
