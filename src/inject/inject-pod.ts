@@ -65,10 +65,12 @@ export function injectPod(request: InjectRequest): { patch: JsonPatchOperation[]
     { ...inherited, ...annotationsOf(pod) },
     annotationsOf(namespace)[ADDITIONAL_ENV_ANNOTATION],
   );
-  const opaquePorts = opaquePortsForPod(pod, namespace, values.proxy.opaquePorts);
+  // Manual injection leaves it out: `uninject` could not tell it from one that somebody wrote.
+  const opaquePorts =
+    mode === "webhook" ? opaquePortsForPod(pod, namespace, values.proxy.opaquePorts) : undefined;
   const opaque = opaquePorts === undefined ? {} : { [OPAQUE_PORTS_ANNOTATION]: opaquePorts };
   if (reasons.length > 0) {
-    const patch = mode === "webhook" && wantsPorts(reasons) ? metadataPatch(pod, "annotations", opaque) : [];
+    const patch = wantsPorts(reasons) ? metadataPatch(pod, "annotations", opaque) : [];
     return { patch, report: { injected: false, reasons, warnings } };
   }
 
