@@ -7,9 +7,14 @@ import { MeshError } from "../base/error.ts";
 export function findPlugin(word: string, pathVariable: string | undefined): string | undefined {
   // A word with a slash would leave the PATH's folders.
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(word)) return undefined;
+  return findExecutable(`meshctl-${word}`, pathVariable);
+}
+
+/** The first executable file of a name on the PATH. */
+export function findExecutable(name: string, pathVariable: string | undefined): string | undefined {
   for (const folder of (pathVariable ?? "").split(delimiter)) {
     if (folder === "") continue;
-    const file = join(folder, `meshctl-${word}`);
+    const file = join(folder, name);
     try {
       accessSync(file, constants.X_OK);
       if (statSync(file).isFile()) return file;
