@@ -1,0 +1,43 @@
+import type { KubeObject } from "../../../base/kube-object.ts";
+import type { ResourceInfo } from "../resource-info.ts";
+import { apiError } from "../status.ts";
+import { applyJsonPatch } from "./json-patch.ts";
+import { applyMergePatch } from "./merge-patch.ts";
+import { applyStrategicPatch } from "./strategic.ts";
+
+/**
+ * Chooses the patch by its content type.
+ *
+ * @throws MeshError 415 for a type that the resource does not take: server-side apply, and strategic merge on custom resources
+ */
+export function patcherFor(
+  resource: ResourceInfo,
+  contentType: string,
+  patch: unknown,
+  fieldsType = resource.fields,
+): (current: KubeObject) => unknown {
+  const type = contentType.split(";")[0]!.trim();
+  switch (type) {
+    case "application/json-patch+json":
+      return (current) => applyJsonPatch(current, patch);
+    case "application/merge-patch+json":
+      return (current) => applyMergePatch(current, patch);
+    case "application/strategic-merge-patch+json":
+      if (!fieldsType) break;
+      return (current) => applyStrategicPatch(fieldsType, current, patch);
+    case "application/apply-patch+yaml":
+    case "application/apply-patch+cbor":
+      throw apiError(
+        415,
+        "UnsupportedMediaType",
+        "server-side apply is not supported by this local cluster: apply on the client's side (kubectl apply --server-side=false) or send a merge patch",
+      );
+  }
+  const accepted = ["application/json-patch+json", "application/merge-patch+json"];
+  if (fieldsType) accepted.push("application/strategic-merge-patch+json");
+  throw apiError(
+    415,
+    "UnsupportedMediaType",
+    `the body of the request was in an unknown format (${type}) - accepted media types include: ${accepted.join(", ")}`,
+  );
+}

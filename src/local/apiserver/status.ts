@@ -1,0 +1,166 @@
+import { MeshError, toMeshError } from "../../base/error.ts";
+
+/** `Status` of meta/v1: what every failed request answers with, and what kubectl prints. */
+export interface Status {
+  readonly kind: "Status";
+  readonly apiVersion: "v1";
+  readonly metadata: Record<string, never>;
+  readonly status: "Success" | "Failure";
+  readonly message?: string;
+  readonly reason?: string;
+  readonly details?: StatusDetails;
+  readonly code: number;
+}
+
+export interface StatusDetails {
+  readonly name?: string;
+  readonly group?: string;
+  readonly kind?: string;
+  readonly uid?: string;
+  readonly retryAfterSeconds?: number;
+  readonly causes?: readonly StatusCause[];
+}
+
+/** One wrong field. `reason` is Kubernetes' word (`FieldValueRequired`, ...). */
+export interface StatusCause {
+  readonly reason: string;
+  readonly message: string;
+  readonly field: string;
+}
+
+/** What an error needs to know of the resource it is about. */
+export interface Named {
+  readonly group: string;
+  readonly plural: string;
+  readonly kind: string;
+}
+
+const CODE_OF_REASON: Readonly<Record<string, string>> = {
+  NotFound: "KUBE_NOT_FOUND",
+  Conflict: "KUBE_CONFLICT",
+  AlreadyExists: "KUBE_ALREADY_EXISTS",
+  Invalid: "KUBE_INVALID",
+  BadRequest: "KUBE_INVALID",
+  Forbidden: "KUBE_FORBIDDEN",
+  Unauthorized: "KUBE_UNAUTHORIZED",
+};
+
+/** A failure as a MeshError whose cause is the `Status`. */
+export function apiError(code: number, reason: string, message: string, details?: StatusDetails): MeshError {
+  const status: Status = {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message,
+    reason,
+    ...(details ? { details } : {}),
+    code,
+  };
+  return new MeshError({
+    kind: "environment",
+    code: CODE_OF_REASON[reason] ?? "KUBE_STATUS",
+    message,
+    cause: status,
+  });
+}
+
+/** `pods`, or `deployments.apps`: how messages name a resource. */
+export function qualified(resource: { readonly group: string; readonly plural: string }): string {
+  return resource.group === "" ? resource.plural : `${resource.plural}.${resource.group}`;
+}
+
+export function notFound(resource: Named, name: string): MeshError {
+  return apiError(404, "NotFound", `${qualified(resource)} "${name}" not found`, {
+    name,
+    group: resource.group,
+    kind: resource.plural,
+  });
+}
+
+export function alreadyExists(resource: Named, name: string): MeshError {
+  return apiError(409, "AlreadyExists", `${qualified(resource)} "${name}" already exists`, {
+    name,
+    group: resource.group,
+    kind: resource.plural,
+  });
+}
+
+export function conflict(resource: Named, name: string, why: string): MeshError {
+  return apiError(
+    409,
+    "Conflict",
+    `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`,
+    {
+      name,
+      group: resource.group,
+      kind: resource.plural,
+    },
+  );
+}
+
+/** The write that loses against another one. */
+export function staleConflict(resource: Named, name: string): MeshError {
+  return conflict(
+    resource,
+    name,
+    "the object has been modified; please apply your changes to the latest version and try again",
+  );
+}
+
+export function badRequest(message: string): MeshError {
+  return apiError(400, "BadRequest", message);
+}
+
+export function forbidden(resource: Named | undefined, name: string, why: string): MeshError {
+  const what = resource ? `${qualified(resource)}${name ? ` "${name}"` : ""} is forbidden: ${why}` : why;
+  return apiError(403, "Forbidden", what, {
+    ...(name ? { name } : {}),
+    ...(resource ? { group: resource.group, kind: resource.plural } : {}),
+  });
+}
+
+/** 422 with one cause a wrong field, worded as Kubernetes words it. */
+export function invalid(resource: Named, name: string, causes: readonly StatusCause[]): MeshError {
+  const lines = causes.map((cause) => `${cause.field}: ${cause.message}`);
+  const text = lines.length === 1 ? lines[0]! : `[${lines.join(", ")}]`;
+  const kind = resource.group === "" ? resource.kind : `${resource.kind}.${resource.group}`;
+  return apiError(422, "Invalid", `${kind} "${name}" is invalid: ${text}`, {
+    name,
+    group: resource.group,
+    kind: resource.kind,
+    causes,
+  });
+}
+
+export function methodNotAllowed(method: string): MeshError {
+  return apiError(
+    405,
+    "MethodNotAllowed",
+    `the server does not allow this method on the requested resource: ${method}`,
+  );
+}
+
+export function expired(requested: number, oldest: number): MeshError {
+  return apiError(410, "Expired", `too old resource version: ${requested} (${oldest})`);
+}
+
+/** The unknown path, in Kubernetes' words. */
+export function unknownPath(): MeshError {
+  return apiError(404, "NotFound", "the server could not find the requested resource", {});
+}
+
+/** The `Status` of whatever was thrown; junk is an internal error. */
+export function statusOf(caught: unknown): Status {
+  const error = toMeshError(caught);
+  const cause = error.cause as Status | undefined;
+  if (cause?.kind === "Status") return cause;
+  if (error.code === "KUBE_NOT_FOUND") return apiErrorStatus(404, "NotFound", error);
+  if (error.kind === "bug") return apiErrorStatus(500, "InternalError", error);
+  return apiErrorStatus(503, "ServiceUnavailable", error);
+}
+
+function apiErrorStatus(code: number, reason: string, error: MeshError): Status {
+  const message = error.hint ? `${error.message} (${error.hint})` : error.message;
+  return apiError(code, reason, message).cause as Status;
+}
