@@ -105,7 +105,7 @@ function withoutMetadata(
     );
   }
   const metadata = valueAtPath(object, metadataPath);
-  if (object !== target.object && isTree(metadata) && Object.keys(metadata).length === 0 && path.length > 0) {
+  if (object !== target.object && isTree(metadata) && Object.keys(metadata).length === 0) {
     object = withOrWithout(target, object, metadataPath, {}, true);
   }
   return object;

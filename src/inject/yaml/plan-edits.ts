@@ -109,6 +109,12 @@ class EditPlanner {
       return;
     }
     const lines = emitPairs(added, map.column);
+    // An object starts with its kind; nothing of ours comes before.
+    const head = map.pairs.findLast((pair) => pair.key === "kind" || pair.key === "apiVersion");
+    if (head) {
+      this.#insertLines(this.#lineAfter(pairEnd(head)), lines);
+      return;
+    }
     const place = this.#isFirstOnLine(first!.keyStart)
       ? this.#aboveComments(this.#lineStart(first!.keyStart), map)
       : // `- name: x`: the first pair shares its line with the dash.
