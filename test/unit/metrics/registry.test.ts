@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { registerProcessMetrics } from "../../../src/metrics/process-metrics.ts";
+import { readProcess } from "../../../src/metrics/read-process.ts";
+import { createRegistry } from "../../../src/metrics/registry.ts";
+import { FakeClock } from "../../support/clock.ts";
+
+test("registry renders counters, gauges and cumulative histograms", () => {
+  const registry = createRegistry({ clock: new FakeClock() });
+  registry.counter("request_total", "Requests").with({ direction: "inbound", tls: "true" }).add(2);
+  registry.gauge("open", "Now open").set(3);
+  const latency = registry.histogram("latency_ms", "Times", [1, 10]);
+  for (const value of [0.5, 1, 5, 99]) latency.observe(value, { code: 200 });
+  assert.equal(
+    registry.render(),
+    `# HELP request_total Requests
+# TYPE request_total counter
+request_total{direction="inbound",tls="true"} 2
+# HELP open Now open
+# TYPE open gauge
+open 3
+# HELP latency_ms Times
+# TYPE latency_ms histogram
+latency_ms_bucket{code="200",le="1"} 2
+latency_ms_bucket{code="200",le="10"} 3
+latency_ms_bucket{code="200",le="+Inf"} 4
+latency_ms_sum{code="200"} 105.5
+latency_ms_count{code="200"} 4
+# EOF
+`,
+  );
+});
+
+test("registry folds series beyond the limit into one and counts how often", () => {
+  const registry = createRegistry({ clock: new FakeClock(), seriesMax: 2 });
+  const counter = registry.counter("c", "C");
+  for (const host of ["a", "b", "c", "d", "a"]) counter.add(1, { host });
+  const text = registry.render();
+  assert.match(text, /^c\{host="a"\} 2$/m);
+  assert.match(text, /^c\{host="b"\} 1$/m);
+  assert.match(text, /^c\{host="other"\} 2$/m);
+  assert.match(text, /^metrics_series_folded_total\{family="c"\} 2$/m);
+  assert.doesNotMatch(text, /host="c"/);
+});
+
+test("registry drops idle series with labels at a scrape, and their handles start anew", () => {
+  const clock = new FakeClock();
+  const registry = createRegistry({ clock, retainIdleMs: 1000 });
+  const counter = registry.counter("c", "C");
+  const busy = counter.with({ k: "busy" });
+  const idle = counter.with({ k: "idle" });
+  counter.add(5);
+  busy.add(1);
+  idle.add(1);
+  clock.advance(800);
+  busy.add(1);
+  clock.advance(800);
+  assert.match(registry.render(), /^c 5$/m);
+  assert.match(registry.render(), /busy"\} 2/);
+  assert.doesNotMatch(registry.render(), /idle/);
+  idle.add(1);
+  assert.match(registry.render(), /idle"\} 1/);
+});
+
+test("registry asks its collectors at each scrape", () => {
+  const registry = createRegistry({ clock: new FakeClock() });
+  const gauge = registry.gauge("g", "G");
+  let scrapes = 0;
+  registry.onScrape(() => gauge.set(++scrapes));
+  assert.match(registry.render(), /^g 1$/m);
+  assert.match(registry.render(), /^g 2$/m);
+});
+
+test("process metrics carry upstream's names and leave out what the system does not say", () => {
+  const clock = new FakeClock(1_000_000);
+  const registry = createRegistry({ clock });
+  registerProcessMetrics(registry, {
+    clock,
+    version: "1.2.3",
+    read: () => ({
+      cpuSeconds: 1.5,
+      residentBytes: 1024,
+      virtualBytes: undefined,
+      openFds: 7,
+      maxFds: undefined,
+      threads: 3,
+    }),
+  });
+  clock.advance(2500);
+  const samples = registry
+    .render()
+    .split("\n")
+    .filter((line) => !line.startsWith("#") && line !== "");
+  assert.deepEqual(samples, [
+    "process_start_time_seconds 1000",
+    'proxy_build_info{date="",git_sha="",profile="release",vendor="meshctl",version="1.2.3"} 1',
+    "process_clock_time_seconds 1002.5",
+    "process_uptime_seconds_total 2.5",
+    "process_cpu_seconds_total 1.5",
+    "process_resident_memory_bytes 1024",
+    "process_open_fds 7",
+    "process_threads 3",
+  ]);
+});
+
+test("process readings work where there is no /proc", () => {
+  const readings = readProcess(process, "/nonexistent");
+  assert.ok(readings.cpuSeconds > 0 && readings.residentBytes > 0);
+  assert.deepEqual([readings.virtualBytes, readings.openFds], [undefined, undefined]);
+});
