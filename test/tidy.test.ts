@@ -1,8 +1,9 @@
 /** The repository reads itself: what reviews would repeat is checked here, each with what to do instead. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { collectErrorCodes, readErrorPage, renderErrorPage } from "../scripts/error-codes.ts";
-import { importsOf, listFiles, readSource, withoutComments } from "../scripts/source-files.ts";
+import { importsOf, listFiles, ROOT, readSource, withoutComments } from "../scripts/source-files.ts";
 
 const SRC = listFiles("src", ".ts");
 const COMMANDS = listFiles("commands", ".ts");
@@ -139,20 +140,39 @@ test("every test file tests something", () => {
   assert.deepEqual(empty, NONE);
 });
 
+test("src/README.md names files that exist", () => {
+  const known = new Set([...SRC, ...COMMANDS, ...SCRIPTS, ...TESTS]);
+  const named = [...readSource("src/README.md").matchAll(/`(?:node )?([a-z][a-z0-9/-]*\.ts)\b/g)].map(
+    ([, path]) => path!,
+  );
+  assert.ok(named.length > 20, "no names found: the search is broken");
+  assert.deepEqual(
+    named.filter((path) => !known.has(path) && !known.has(`src/${path}`)),
+    NONE,
+  );
+});
+
+test("links between our documents lead somewhere", () => {
+  const broken = PAGES.flatMap((page) =>
+    [...readSource(page).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)].flatMap(([, target]) =>
+      existsSync(new URL(target!, new URL(page, `file://${ROOT}`))) ? [] : [`${page}: ${target}`],
+    ),
+  );
+  assert.deepEqual(broken, NONE);
+});
+
 test("docs/errors.md documents every code, with its present words, and no other", () => {
   const codes = collectErrorCodes();
   assert.ok(codes.length > 0, "no codes found: the search is broken");
   assert.equal(readErrorPage(), renderErrorPage(codes), "refresh it: node scripts/error-codes.ts --write");
 });
 
-test("codes that tests expect exist", () => {
+test("codes that tests expect to be thrown exist", () => {
   const known = new Set(collectErrorCodes().map(({ code }) => code));
-  const areas = new Set([...known].map((code) => code.split("_")[0]));
+  const expectation = /\b(?:throws|rejects)\([^;]{0,400}?\bcode: "([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g;
   const unknown = TESTS.flatMap((path) =>
-    [...readSource(path).matchAll(/\bcode:\s*"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g)].flatMap(([, code]) =>
-      areas.has(code!.split("_")[0]) && !known.has(code!) && !code!.startsWith("TEST_")
-        ? [`${path}: ${code}`]
-        : [],
+    [...readSource(path).matchAll(expectation)].flatMap(([, code]) =>
+      known.has(code!) || /^(TEST|ERR)_/.test(code!) ? [] : [`${path}: ${code}`],
     ),
   );
   assert.deepEqual(unknown, NONE);

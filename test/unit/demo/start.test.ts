@@ -30,13 +30,13 @@ test("every Service of the sample selects pods, and names a port that they have"
     const selected = templates.filter(({ metadata }) =>
       Object.entries(service.spec.selector).every(([key, value]) => metadata.labels[key] === value),
     );
-    assert.ok(selected.length > 0, service.metadata.name);
+    assert.ok(selected.length > 0, String(service.metadata.name));
     for (const { spec } of selected) {
       const names = spec.containers.flatMap(({ ports }: KubeObject) =>
         ports.map(({ name }: KubeObject) => name),
       );
       for (const { targetPort } of service.spec.ports)
-        assert.ok(names.includes(targetPort), service.metadata.name);
+        assert.ok(names.includes(targetPort), String(service.metadata.name));
     }
   }
 });
@@ -54,7 +54,7 @@ test("the sample is injected by insertions alone, in every pod template", () => 
     assert.equal(
       object.spec.template.metadata.annotations["meshctl.io/inject"],
       "enabled",
-      object.metadata.name,
+      String(object.metadata.name),
     );
   }
 });
