@@ -13,8 +13,8 @@ export interface ObjectApi {
   get(resource: ResourceRef, namespace: string | undefined, name: string): KubeObject | undefined;
   list(resource: ResourceRef, namespace?: string): readonly KubeObject[];
   create(resource: ResourceRef, object: KubeObject): Promise<KubeObject>;
-  /** Replaces; a stale `metadata.resourceVersion` conflicts. `subresource` "status" touches only status. */
-  update(resource: ResourceRef, object: KubeObject, subresource?: "status"): Promise<KubeObject>;
+  /** Replaces; a stale `metadata.resourceVersion` conflicts. `subresource` "status" touches only status, "finalize" only a namespace's finalizers. */
+  update(resource: ResourceRef, object: KubeObject, subresource?: "status" | "finalize"): Promise<KubeObject>;
   /** JSON merge patch (RFC 7386). */
   mergePatch(
     resource: ResourceRef,
