@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parse as parseYaml } from "yaml";
+import { decodeProtobuf, isProtobuf } from "./schema/protobuf.ts";
 import { apiError, badRequest, statusOf } from "./status.ts";
 
 /** Bodies beyond this are refused before they are kept (bytes); etcd's own limit is 1.5 MB. */
@@ -35,15 +36,16 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** A JSON (or YAML) body. @throws MeshError 400, 415 */
+/** A JSON body, or one in YAML or protobuf. @throws MeshError 400, 415 */
 export function parseBody(body: Buffer, contentType: string): unknown {
   if (body.length === 0) return undefined;
+  if (isProtobuf(contentType)) return decodeProtobuf(body);
   const text = body.toString("utf8");
   if (contentType.includes("protobuf") || contentType.includes("cbor")) {
     throw apiError(
       415,
       "UnsupportedMediaType",
-      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
     );
   }
   try {

@@ -8,7 +8,8 @@ export function defaultService(spec: Spec): void {
   if (spec.type !== "ExternalName") spec.internalTrafficPolicy ??= "Cluster";
   for (const port of spec.ports ?? []) {
     port.protocol ??= "TCP";
-    port.targetPort ??= port.port;
+    // 0 is what protobuf clients send for nothing.
+    port.targetPort ||= port.port;
   }
   if (spec.type === "NodePort" || spec.type === "LoadBalancer") spec.externalTrafficPolicy ??= "Cluster";
   if (spec.type === "LoadBalancer") spec.allocateLoadBalancerNodePorts ??= true;
