@@ -4,6 +4,7 @@ import type { KubeObject } from "../base/kube-object.ts";
 import { INJECTOR_SERVICE } from "../base/names.ts";
 import { trustDomainOf } from "../values/defaults.ts";
 import type { Values } from "../values/values.ts";
+import { checkIssuer, parseCertificates } from "./certificates.ts";
 import type { KeyPair } from "./credentials.ts";
 import { renderControlPlane, renderCrds } from "./render.ts";
 
@@ -38,10 +39,10 @@ export async function planInstall(request: InstallRequest): Promise<KubeObject[]
   let anchorsPem: string;
   if (request.externalTrustAnchorsPem !== undefined) {
     anchorsPem = request.externalTrustAnchorsPem;
-    credentials.parseCertificates(anchorsPem, "trust anchors");
+    parseCertificates(anchorsPem, "trust anchors");
   } else if (request.identity) {
     const { issuerCertificatePem, issuerKeyPem, trustAnchorsPem } = request.identity;
-    credentials.checkIssuer(issuerCertificatePem, keyMatcher(issuerKeyPem), trustAnchorsPem, nowMs);
+    checkIssuer(issuerCertificatePem, keyMatcher(issuerKeyPem), trustAnchorsPem, nowMs);
     issuer = { certificatePem: issuerCertificatePem, privateKeyPem: issuerKeyPem };
     anchorsPem = trustAnchorsPem;
   } else {

@@ -31,7 +31,7 @@ export function validateValues(
         problems.length === 1
           ? `value ${problems[0]}`
           : `${problems.length} values are wrong:\n${problems.map((problem) => `  ${problem}`).join("\n")}`,
-      hint: "correct --set, --set-string or the file given with --values",
+      hint: "correct the flag, --set or values file that says so",
     });
   }
   return tree as Values;

@@ -13,7 +13,7 @@ export function emitPairs(data: Readonly<Record<string, unknown>>, column: numbe
     } else if (typeof value === "string" && isLiteral(value)) {
       lines.push(`${head} |`, ...literalLines(value, column + 2));
     } else {
-      lines.push(`${head} ${emitFlow(value)}`);
+      lines.push(`${head} ${emitValue(value)}`);
     }
   }
   return lines;
@@ -30,10 +30,14 @@ export function emitItems(items: readonly unknown[], column: number): string[] {
     } else if (typeof item === "string" && isLiteral(item)) {
       lines.push(`${pad}- |`, ...literalLines(item, column + 2));
     } else {
-      lines.push(`${pad}- ${emitFlow(item)}`);
+      lines.push(`${pad}- ${emitValue(item)}`);
     }
   }
   return lines;
+}
+
+function emitValue(value: unknown): string {
+  return typeof value === "string" ? emitBlockScalar(value) : emitJson(value);
 }
 
 /** Within one line. Collections are JSON, which is YAML's flow style too. */
@@ -55,10 +59,17 @@ export function emitJson(value: unknown): string {
 /** Words that some YAML reader takes for something else than text. */
 const SPECIAL = /^(?:true|false|yes|no|on|off|y|n|null|nan|inf)$/i;
 
-/** Bare when every reader takes it for text, else in double quotes with JSON's escapes, which are YAML's. */
+/** Bare when every reader takes it for text in any style, else in double quotes with JSON's escapes, which are YAML's. */
 export function emitScalar(text: string): string {
   if (/^[A-Za-z_/][\w./-]*(?: [\w./-]+)*$/.test(text) && !SPECIAL.test(text)) return text;
   return JSON.stringify(text);
+}
+
+/** The same on a line of its own, where commas and colons mean nothing and single quotes spare escapes. */
+function emitBlockScalar(text: string): string {
+  if (/^(?:[A-Za-z_/]|--?[a-z])(?:[\w./:=,@+-]*[\w./=,@+-])?$/.test(text) && !SPECIAL.test(text)) return text;
+  if (/^[\x20-\x26\x28-\x7e]*"[\x20-\x26\x28-\x7e]*$/.test(text)) return `'${text}'`;
+  return emitScalar(text);
 }
 
 /** PEM and the like: several printable lines that end in exactly one line end. */
