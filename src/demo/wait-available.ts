@@ -70,7 +70,7 @@ function notReady(pods: readonly KubeObject[], namespace: string, limitMs: numbe
     kind: "environment",
     code: "DEMO_NOT_READY",
     message: `pods of namespace ${namespace} are not ready after ${limitMs / 1000} s: ${which}`,
-    hint: "their logs are in the cluster's folder (--dir), under logs/; a machine under load may only need a second try",
+    hint: "a machine under load may only need a second try; the last lines of their logs are above",
   });
 }
 
