@@ -24,6 +24,8 @@ export interface StatScreenOptions<C> {
 /** Keeps the tables of `stat` on the terminal until `q`, Ctrl-C or the signal. */
 export async function showStatScreen<C>(options: StatScreenOptions<C>): Promise<void> {
   const { console, signal } = options;
+  // ink shares this instance, and it does not know NO_COLOR.
+  if (!console.stdout.hasColors) chalk.level = 0;
   const app = render(h(StatScreen<C>, options), {
     stdout: console.stdout.stream,
     stdin: console.stdin.stream,

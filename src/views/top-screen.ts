@@ -26,6 +26,8 @@ export interface TopScreenOptions {
 /** Shows the live table until `q`, Ctrl-C or the signal. When every stream has ended, it stays and says so. */
 export async function showTopScreen(options: TopScreenOptions): Promise<void> {
   const { console, signal } = options;
+  // ink shares this instance, and it does not know NO_COLOR.
+  if (!console.stdout.hasColors) chalk.level = 0;
   const app = render(h(TopScreen, options), {
     stdout: console.stdout.stream,
     stdin: console.stdin.stream,

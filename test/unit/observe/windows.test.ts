@@ -216,7 +216,9 @@ test("count frame agrees with a map for any additions", () => {
         model.set(`${row} ${column}`, (model.get(`${row} ${column}`) ?? 0) + count);
       }
       const read = new Map<string, number>();
-      frame.forEach((row, column, count) => read.set(`${row} ${column}`, count));
+      frame.forEach((row, column, count) => {
+        read.set(`${row} ${column}`, count);
+      });
       assert.deepEqual(new Map([...read].sort()), new Map([...model].sort()));
       assert.equal(frame.dropped, 0);
     }),
@@ -241,5 +243,7 @@ test("count frame that may not grow coarsens latency, and counts what it must dr
   frame.add(5, COUNTER.requests, 16);
   frame.restart(2);
   assert.equal(frame.dropped, 0);
-  frame.forEach(() => assert.fail("empty"));
+  frame.forEach(() => {
+    assert.fail("empty");
+  });
 });

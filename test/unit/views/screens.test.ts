@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { PassThrough, Writable } from "node:stream";
+import { test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
+import { renderToString } from "ink";
+import { createElement, type ReactElement } from "react";
+import type { Console } from "../../../src/cli/console.ts";
+import { readPod } from "../../../src/collect/pod-facts.ts";
+import { viewExchange } from "../../../src/observe/exchange-view.ts";
+import type { StatRow } from "../../../src/observe/stat-row.ts";
+import type { TopRow } from "../../../src/observe/top-rows.ts";
+import { indexPods } from "../../../src/observe/workload.ts";
+import { StatFrame, showStatScreen } from "../../../src/views/stat-screen.ts";
+import { renderTable } from "../../../src/views/table.ts";
+import { formatUs, renderTopTable, topEnds } from "../../../src/views/top-cells.ts";
+import { showTopScreen, TopFrame } from "../../../src/views/top-screen.ts";
+import { buildPod } from "../collect/fake-kube.ts";
+import { buildExchange } from "../observe/build-exchange.ts";
+
+/** One frame without colours: a test runner on a terminal may force them. */
+function frameText(element: ReactElement, columns: number): string {
+  return stripVTControlCharacters(renderToString(element, { columns }));
+}
+
+const KEYS = { hideSources: false, routes: false };
+
+function topRow(parts: Partial<TopRow> = {}): TopRow {
+  return {
+    source: "web-1",
+    destination: "books-1",
+    method: "GET",
+    path: "/list",
+    route: "",
+    count: 4,
+    bestUs: 900,
+    worstUs: 1_600_000,
+    lastUs: 2400,
+    successes: 3,
+    ...parts,
+  };
+}
+
+const STAT_ROW: StatRow = {
+  kind: "deployment",
+  namespace: "demo",
+  name: "web",
+  meshed: { count: 1, total: 1 },
+  status: undefined,
+  http: { successRate: 0.9, rps: 2, p50Ms: 1.2, p95Ms: 5, p99Ms: undefined, deniedRps: 0 },
+  tcp: undefined,
+};
+
+test("table pads cells to their column and leaves no trailing spaces", () => {
+  const columns = [
+    { header: "NAME", align: "left" },
+    { header: "N", align: "right" },
+    { header: "", align: "left" },
+  ] as const;
+  assert.equal(
+    renderTable(columns, [
+      ["a√", "10"],
+      ["longer", "9", "x"],
+    ]),
+    "NAME      N\na√       10\nlonger    9   x\n",
+  );
+});
+
+test("top as text has upstream's columns", () => {
+  assert.equal(
+    renderTopTable([topRow(), topRow({ path: "/a", count: 1, successes: 1 })], KEYS),
+    `Source  Destination  Method  Path   Count   Best  Worst  Last  Success Rate
+web-1   books-1      GET     /list      4  900µs     2s   2ms        75.00%
+web-1   books-1      GET     /a         1  900µs     2s   2ms       100.00%
+`,
+  );
+  assert.equal(
+    renderTopTable([topRow({ source: "", method: "", path: "", route: "[DEFAULT]" })], {
+      hideSources: true,
+      routes: true,
+    }),
+    `Destination  Route      Count   Best  Worst  Last  Success Rate
+books-1      [DEFAULT]      4  900µs     2s   2ms        75.00%
+`,
+  );
+});
+
+test("top rounds times to the unit that fits", () => {
+  assert.deepEqual([0, 999, 1000, 1499, 999_499, 1_000_000, 61_000_000].map(formatUs), [
+    "0µs",
+    "999µs",
+    "1ms",
+    "1ms",
+    "999ms",
+    "1s",
+    "61s",
+  ]);
+});
+
+test("top names pods where they are known, else addresses, IPv6 whole", () => {
+  const books = readPod(buildPod({ name: "books-1", ip: "10.0.0.2" }), new Map());
+  const web = readPod(buildPod({ name: "web-1", ip: "10.0.0.1" }), new Map());
+  const index = indexPods([books, web]);
+  const exchange = viewExchange(buildExchange());
+  assert.deepEqual(topEnds(exchange, books, index), { source: "web-1", destination: "books-1" });
+  assert.deepEqual(topEnds({ ...exchange, client: "[fd00::9]:4000" }, books, index), {
+    source: "fd00::9",
+    destination: "books-1",
+  });
+  const failed = { ...exchange, direction: "outbound", server: "", target: "books.demo:80" } as const;
+  assert.deepEqual(topEnds(failed, web, index), { source: "web-1", destination: "books.demo:80" });
+});
+
+const FRAME = {
+  keys: KEYS,
+  scroll: 0,
+  sort: "count",
+  paused: false,
+  notice: undefined,
+  height: 24,
+  width: 100,
+} as const;
+
+test("top screen shows hints, header and rows", () => {
+  const text = frameText(createElement(TopFrame, { ...FRAME, rows: [topRow()] }), 100);
+  assert.equal(
+    text,
+    `(press q to quit, p to pause, s to sort: count)
+(press a/LeftArrowKey to scroll left, d/RightArrowKey to scroll right)
+
+Source  Destination  Method  Path   Count   Best  Worst  Last  Success Rate
+web-1   books-1      GET     /list      4  900µs     2s   2ms        75.00%`,
+  );
+});
+
+test("top screen scrolls, cuts to the window, and shows its state", () => {
+  const rows = Array.from({ length: 50 }, (_, index) => topRow({ path: `/${index}` }));
+  const text = frameText(
+    createElement(TopFrame, {
+      ...FRAME,
+      rows,
+      scroll: 5,
+      height: 8,
+      width: 40,
+      paused: true,
+      notice: "demo/x: lost",
+    }),
+    40,
+  );
+  const lines = text.split("\n");
+  assert.match(lines[0]!, /p to go on/);
+  assert.equal(lines[3], "e  Destination  Method  Path  Count   Be");
+  assert.equal(lines.length, 4 + 3 + 1, "three rows fit");
+  assert.equal(lines.at(-1), "demo/x: lost");
+});
+
+test("stat screen shows the table, a notice, and what it waits for", () => {
+  const view = { allNamespaces: false, wide: false };
+  const tables = [{ kind: { name: "deployment", short: "deploy" }, rows: [STAT_ROW] }];
+  const frame = (props: object): string =>
+    frameText(createElement(StatFrame, { tables, view, notice: undefined, ...props }), 120);
+  assert.equal(
+    frame({ notice: "1 of 2 proxies answered" }),
+    `NAME   MESHED   SUCCESS      RPS   LATENCY_P50   LATENCY_P95   LATENCY_P99   TCP_CONN
+web       1/1    90.00%   2.0rps           1ms           5ms             -          -
+
+1 of 2 proxies answered
+(press q to quit)`,
+  );
+  assert.match(frame({ tables: undefined }), /^asking the proxies \.\.\./);
+  assert.match(frame({ tables: [] }), /^No traffic found\./);
+});
+
+/** A terminal whose keys a test presses and whose screen it reads. */
+function createTerminal() {
+  let text = "";
+  const watchers = new Set<() => void>();
+  const stdout = new Writable({
+    decodeStrings: false,
+    write(chunk, _encoding, done) {
+      text += stripVTControlCharacters(String(chunk));
+      for (const watcher of watchers) watcher();
+      done();
+    },
+  });
+  Object.assign(stdout, { isTTY: true, columns: 100, rows: 24 });
+  const stdin = new PassThrough();
+  Object.assign(stdin, { isTTY: true, setRawMode: () => stdin, ref: () => stdin, unref: () => stdin });
+  const output = { write: () => {}, isTty: true, columns: 100, hasColors: false, stream: stdout as never };
+  const console: Console = {
+    stdout: output,
+    stderr: output,
+    stdin: { isTty: true, readAll: async () => Buffer.alloc(0), stream: stdin as never },
+  };
+  return {
+    console,
+    press: (keys: string) => void stdin.write(keys),
+    /** Resolves when the screen has shown something. */
+    shows: (pattern: RegExp): Promise<void> =>
+      new Promise((resolve) => {
+        const check = (): void => {
+          if (!pattern.test(text)) return;
+          watchers.delete(check);
+          text = "";
+          resolve();
+        };
+        watchers.add(check);
+        check();
+      }),
+  };
+}
+
+test("top screen obeys its keys: pause, sort, scroll, quit", async () => {
+  const terminal = createTerminal();
+  const done = showTopScreen({
+    console: terminal.console,
+    signal: new AbortController().signal,
+    keys: KEYS,
+    rows: () => [topRow()],
+    notice: () => undefined,
+    ended: new Promise(() => {}),
+  });
+  await terminal.shows(/books-1/);
+  terminal.press("p");
+  await terminal.shows(/p to go on/);
+  terminal.press("s");
+  await terminal.shows(/sort: worst/);
+  terminal.press("d");
+  await terminal.shows(/^e {2}Destination/m);
+  terminal.press("q");
+  await done;
+});
+
+test("top screen says when every stream has ended, and leaves with the signal", async () => {
+  const terminal = createTerminal();
+  const stop = new AbortController();
+  const done = showTopScreen({
+    console: terminal.console,
+    signal: stop.signal,
+    keys: KEYS,
+    rows: () => [],
+    notice: () => undefined,
+    ended: Promise.resolve(),
+  });
+  await terminal.shows(/every stream has ended/);
+  stop.abort();
+  await done;
+});
+
+test("stat screen shows tables with their footer, and what went wrong when there is no answer", async () => {
+  const tables = [{ kind: { name: "deployment", short: "deploy" }, rows: [STAT_ROW] }];
+  for (const [refresh, shown] of [
+    [async () => ({ tables, coverage: "one is silent" }), /90\.00%[\s\S]*one is silent/],
+    [
+      () => Promise.reject(new Error("the API server is gone")),
+      /asking the proxies[\s\S]*the API server is gone/,
+    ],
+  ] as const) {
+    const terminal = createTerminal();
+    const done = showStatScreen({
+      console: terminal.console,
+      signal: new AbortController().signal,
+      view: { allNamespaces: false, wide: false },
+      refresh,
+      describeCoverage: (coverage: string) => coverage,
+    });
+    await terminal.shows(shown);
+    terminal.press("q");
+    await done;
+  }
+});
