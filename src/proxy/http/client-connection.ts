@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { MeshError, systemErrorCode } from "../../base/error.ts";
+import { MeshError, systemErrorCode, toMeshError } from "../../base/error.ts";
 import type { LiveTransport } from "../../observe/live-exchange.ts";
 import { Http1Decoder, Http1Event } from "../../wire/http1-decoder.ts";
 import { CHUNK_TAIL, encodeChunkHead, encodeLastChunk } from "../../wire/http1-encode.ts";
@@ -168,15 +168,7 @@ export class HttpClientConnection implements BodySink {
     this.#state = "closed";
     const request = this.#request;
     this.#request = undefined;
-    if (wasActive && request) {
-      request.sink.responseFailed(
-        new MeshError({
-          kind: "environment",
-          code: "UPSTREAM_CLOSED",
-          message: `server closed the connection ${this.hasResponse ? "within" : "before"} its response${this.#errno === "" ? "" : ` (${this.#errno})`}`,
-        }),
-      );
-    }
+    if (wasActive && request) request.sink.responseFailed(this.#closedError());
     this.#options.onClosed(this, this.#errno);
   };
 
@@ -266,15 +258,30 @@ export class HttpClientConnection implements BodySink {
     else this.#socket.destroy();
   }
 
-  #malformed(error: unknown): void {
+  #closedError(): MeshError {
+    const when = this.hasResponse ? "within" : "before";
+    const how = this.#errno === "" ? "" : ` (${this.#errno})`;
+    return new MeshError({
+      kind: "environment",
+      code: "UPSTREAM_CLOSED",
+      message: `server closed the connection ${when} its response${how}`,
+    });
+  }
+
+  #malformed(caught: unknown): void {
     const request = this.#request;
     this.#request = undefined;
     this.#socket.destroy();
+    const error = toMeshError(caught);
+    if (error.code === "HTTP_TRUNCATED") {
+      request?.sink.responseFailed(this.#closedError());
+      return;
+    }
     request?.sink.responseFailed(
       new MeshError({
         kind: "environment",
         code: "UPSTREAM_MALFORMED",
-        message: `server's response is malformed: ${error instanceof Error ? error.message : String(error)}`,
+        message: `server's response is malformed: ${error.message}`,
         cause: error,
       }),
     );

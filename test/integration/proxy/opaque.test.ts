@@ -1,0 +1,321 @@
+import assert from "node:assert/strict";
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
+import { connect } from "node:net";
+import { test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { encodeTransportHeader } from "../../../src/wire/transport-header.ts";
+import { createTestMeshCa } from "../../support/test-mesh-ca.ts";
+import {
+  anyone,
+  CLIENT_ID,
+  createMesh,
+  HOST,
+  listenRaw,
+  onlyIdentity,
+  rule,
+  SERVER_ID,
+  SERVICE,
+} from "./harness.ts";
+import { dialRaw, RawClient } from "./raw-client.ts";
+
+for (const protocol of ["detect", "opaque"] as const) {
+  test(`a server that speaks first is heard through both proxies (${protocol})`, async (t) => {
+    const appPort = await listenRaw(t, async (socket) => {
+      const app = new RawClient(socket);
+      app.write("220 mail ready\r\n");
+      await app.until("HELO me\r\n");
+      app.write("250 hello\r\n");
+      await app.until("QUIT\r\n");
+      app.write("221 bye\r\n").end();
+    });
+    const kind =
+      protocol === "detect"
+        ? ({ kind: "detect", timeoutMs: 10_000 } as const)
+        : ({ kind: "opaque" } as const);
+    const mesh = await createMesh(t, {
+      appPort,
+      outboundPolicy: { protocol },
+      serverPolicy: { protocol: kind },
+    });
+    const client = dialRaw(t, mesh.servicePort);
+    await client.until("220 mail ready\r\n");
+    client.write("HELO me\r\n");
+    await client.until("250 hello\r\n");
+    client.write("QUIT\r\n");
+    assert.equal(await client.untilEnd(), "220 mail ready\r\n250 hello\r\n221 bye\r\n");
+    client.end();
+    const [record] = await mesh.client.closedCount(1);
+    assert.equal(record!.protocol, "opaque");
+    assert.equal(record!.tls, "true");
+    assert.equal(record!.requestBytes, 15);
+    assert.equal(record!.responseBytes, 36);
+    assert.equal(record!.error, "");
+    const [inbound] = await mesh.server.closedCount(1);
+    assert.equal(inbound!.peerIdentity, CLIENT_ID);
+    assert.deepEqual([...mesh.client.violations, ...mesh.server.violations], []);
+  });
+}
+
+test("a silent client of a port with detection reaches its server without a proxy on its own side", async (t) => {
+  const appPort = await listenRaw(t, (socket) => void socket.end("banner"));
+  const mesh = await createMesh(t, { appPort });
+  const client = dialRaw(t, mesh.podPort);
+  assert.equal(await client.untilEnd(), "banner");
+});
+
+test("each half of a connection closes for itself", async (t) => {
+  const appPort = await listenRaw(t, async (socket) => {
+    const app = new RawClient(socket);
+    const request = await app.untilEnd();
+    app.write(`got ${request}`).end();
+  });
+  const mesh = await createMesh(t, { appPort });
+  const client = dialRaw(t, mesh.servicePort);
+  client.write("\x01\x02binary question").end();
+  assert.equal(await client.untilEnd(), "got \x01\x02binary question");
+});
+
+test("bytes that look like HTTP/2 pass unread and labelled opaque, inside mesh TLS", async (t) => {
+  const server = createHttp2Server((request, response) => {
+    response.setHeader("x-path", request.url);
+    response.end("h2");
+  });
+  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+  t.after(() => server.close());
+  const appPort = (server.address() as { port: number }).port;
+  const mesh = await createMesh(t, { appPort });
+  const session = connectHttp2(`http://${HOST}:${mesh.servicePort}`);
+  t.after(() => session.destroy());
+  const stream = session.request({ ":path": "/over" });
+  const [path, body] = await new Promise<[string, string]>((resolve, reject) => {
+    let text = "";
+    let seen = "";
+    stream.on("response", (headers) => {
+      seen = String(headers["x-path"]);
+    });
+    stream.on("data", (chunk) => {
+      text += chunk;
+    });
+    stream.on("end", () => resolve([seen, text]));
+    stream.on("error", reject);
+  });
+  assert.deepEqual([path, body], ["/over", "h2"]);
+  session.close();
+  const [record] = await mesh.client.closedCount(1);
+  assert.equal(record!.protocol, "opaque");
+  assert.equal(record!.tls, "true");
+});
+
+test("an HTTP/2 policy sends connections where its first route goes", async (t) => {
+  const appPort = await listenRaw(t, (socket) => void socket.pipe(socket));
+  const mesh = await createMesh(t, { appPort, outboundPolicy: { protocol: "grpc", opaqueRoutes: [] } });
+  const client = dialRaw(t, mesh.servicePort);
+  client.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  await client.until("SM\r\n\r\n");
+});
+
+test("a connection that no authorization covers is closed without the application's hearing of it", async (t) => {
+  let connections = 0;
+  const appPort = await listenRaw(t, () => {
+    connections++;
+  });
+  const mesh = await createMesh(t, { appPort, serverPolicy: { authorizations: [onlyIdentity("nobody")] } });
+  const client = dialRaw(t, mesh.servicePort);
+  client.write("\x00\x01\x02\x03");
+  assert.equal(await client.untilEnd(), "");
+  const [record] = await mesh.server.closedCount(1);
+  assert.equal(record!.verdict, "denied");
+  assert.equal(connections, 0);
+});
+
+test("a connection is cut when its authorization is withdrawn", async (t) => {
+  const appPort = await listenRaw(t, (socket) => void socket.pipe(socket));
+  const mesh = await createMesh(t, { appPort, serverPolicy: { authorizations: [onlyIdentity(CLIENT_ID)] } });
+  const client = dialRaw(t, mesh.servicePort);
+  client.write("\x00echo");
+  await client.until("echo");
+  mesh.serverPolicy.set({ ...mesh.serverPolicy.current, authorizations: [anyone()] });
+  client.write("more");
+  await client.until("more");
+  mesh.serverPolicy.set({ ...mesh.serverPolicy.current, authorizations: [] });
+  await client.untilEnd();
+  const [record] = await mesh.server.closedCount(1);
+  assert.equal(record!.error, "authorization was withdrawn");
+});
+
+test("an opaque connection without any endpoint is closed after the failfast time", async (t) => {
+  const mesh = await createMesh(t, { appPort: 1, isMeshed: false });
+  const client = dialRaw(t, mesh.servicePort);
+  client.write("\x00\x01");
+  await client.untilEnd();
+  const [record] = await mesh.client.closedCount(1);
+  assert.match(record!.error, /had no endpoint for 300 ms.*ECONNREFUSED/);
+});
+
+test("a forbidden opaque route closes the connection", async (t) => {
+  const mesh = await createMesh(t, {
+    appPort: 1,
+    outboundPolicy: {
+      protocol: "opaque",
+      opaqueRoutes: [
+        {
+          meta: { group: "", kind: "TCPRoute", namespace: "", name: "no", section: "", port: 0 },
+          backends: rule(`${SERVICE}:80`).backends,
+          refused: "forbidden",
+        },
+      ],
+    },
+  });
+  await dialRaw(t, mesh.servicePort).untilEnd();
+  const [record] = await mesh.client.closedCount(1);
+  assert.match(record!.error, /refused: forbidden/);
+});
+
+test("mesh TLS is terminated on the application's own port, with and without a client certificate", async (t) => {
+  const appPort = await listenRaw(t, (socket) => void socket.pipe(socket));
+  const mesh = await createMesh(t, { appPort });
+  for (const [secureContext, identity] of [
+    [mesh.credentials.client.current()!.client, CLIENT_ID],
+    [undefined, ""],
+  ] as const) {
+    const socket = connectTls({
+      host: HOST,
+      port: mesh.podPort,
+      servername: SERVER_ID,
+      rejectUnauthorized: false,
+      ...(secureContext ? { secureContext } : {}),
+    });
+    t.after(() => socket.destroy());
+    const client = new RawClient(socket);
+    client.write("\x00secret");
+    await client.until("secret");
+    assert.equal(socket.getProtocol(), "TLSv1.3");
+    client.end();
+    await client.untilEnd();
+    const record = mesh.server.transports.findLast((each) => each.peer === "src")!;
+    assert.deepEqual([record.tls, record.peerIdentity], ["true", identity]);
+  }
+});
+
+test("TLS for another name passes through unread", async (t) => {
+  const appPort = await listenRaw(t, (socket) => {
+    socket.once("data", (chunk) => socket.end(`type ${chunk[0]}`));
+  });
+  const mesh = await createMesh(t, { appPort });
+  const socket = connect({ host: HOST, port: mesh.podPort });
+  const client = new RawClient(socket);
+  const secure = connectTls({ socket, servername: "www.example.com" });
+  secure.on("error", () => {});
+  await client.untilEnd();
+  const [record] = await mesh.server.closedCount(1);
+  assert.equal(record!.tls, "passthru");
+  assert.equal(record!.responseBytes, "type 22".length);
+});
+
+test("a client certificate of another trust domain is refused", async (t) => {
+  const appPort = await listenRaw(t, (socket) => void socket.pipe(socket));
+  const mesh = await createMesh(t, { appPort });
+  const other = await (await createTestMeshCa()).credentials(CLIENT_ID);
+  for (const port of [mesh.podPort, mesh.directPort]) {
+    const socket = connectTls({
+      host: HOST,
+      port,
+      servername: SERVER_ID,
+      rejectUnauthorized: false,
+      secureContext: other.current()!.client,
+      ALPNProtocols: port === mesh.directPort ? ["transport.l5d.io/v1"] : [],
+    });
+    t.after(() => socket.destroy());
+    const client = new RawClient(socket);
+    client.write("\x00hello");
+    assert.equal(await client.untilEnd(), "");
+  }
+  assert.equal(mesh.server.exchanges.length, 0);
+});
+
+test("the proxy port demands a certificate, the protocol name and a transport header", async (t) => {
+  const appPort = await listenRaw(t, (socket) => void socket.pipe(socket));
+  const mesh = await createMesh(t, { appPort });
+  const secureContext = mesh.credentials.client.current()!.client;
+  const header = encodeTransportHeader({ port: mesh.podPort, name: undefined, session: undefined });
+  const alpn = ["transport.l5d.io/v1"];
+  const attempts: [string, object, Buffer, boolean][] = [
+    ["proper", { secureContext, ALPNProtocols: alpn }, header, true],
+    ["no certificate", { ALPNProtocols: alpn }, header, false],
+    ["no protocol name", { secureContext }, header, false],
+    ["other protocol name", { secureContext, ALPNProtocols: ["h2"] }, header, false],
+    ["no header", { secureContext, ALPNProtocols: alpn }, Buffer.from("GET / HTTP/1.1\r\n\r\n"), false],
+    [
+      "a gateway's header",
+      { secureContext, ALPNProtocols: alpn },
+      encodeTransportHeader({ port: 80, name: "web.far", session: undefined }),
+      false,
+    ],
+  ];
+  for (const [name, options, bytes, passes] of attempts) {
+    const socket = connectTls({
+      host: HOST,
+      port: mesh.directPort,
+      servername: SERVER_ID,
+      rejectUnauthorized: false,
+      ...options,
+    });
+    t.after(() => socket.destroy());
+    const client = new RawClient(socket);
+    client.write(Buffer.concat([bytes, Buffer.from("\x00payload")]));
+    if (passes) assert.match(await client.until("payload"), /payload/, name);
+    else assert.equal(await client.untilEnd(), "", name);
+  }
+  const plain = dialRaw(t, mesh.directPort);
+  plain.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  assert.equal(await plain.untilEnd(), "");
+});
+
+test("a new certificate takes over without touching open connections", async (t) => {
+  const appPort = await listenRaw(t, (socket) => void socket.pipe(socket));
+  const mesh = await createMesh(t, { appPort });
+  const first = dialRaw(t, mesh.servicePort);
+  first.write("\x00one");
+  await first.until("one");
+  // Contexts are asked for at each handshake: a second connection works with whatever is current then.
+  const renewed = await (await createTestMeshCa()).credentials(CLIENT_ID);
+  const { client } = mesh.credentials;
+  (client as { current: typeof client.current }).current = renewed.current;
+  const second = dialRaw(t, mesh.servicePort);
+  second.write("\x00two");
+  await second.untilEnd();
+  const [record] = await mesh.client.closedCount(1);
+  assert.match(record!.error, /TLS/);
+  first.write("still");
+  await first.until("still");
+});
+
+test("drain keeps a tunnel until its deadline", async (t) => {
+  const appPort = await listenRaw(t, (socket) => void socket.pipe(socket));
+  const mesh = await createMesh(t, { appPort });
+  const client = dialRaw(t, mesh.servicePort);
+  client.write("\x00one");
+  await client.until("one");
+  const deadline = new AbortController();
+  const drained = mesh.outbound.drain(deadline.signal);
+  client.write("two");
+  await client.until("two");
+  deadline.abort();
+  await drained;
+  await client.untilEnd();
+});
+
+test("every accepted and dialled connection is closed in the books", async (t) => {
+  const appPort = await listenRaw(t, (socket) => void socket.pipe(socket));
+  const mesh = await createMesh(t, { appPort });
+  const client = dialRaw(t, mesh.servicePort);
+  client.write("\x00bytes").end();
+  await client.untilEnd();
+  await mesh.client.closedCount(1);
+  await mesh.server.closedCount(1);
+  assert.equal(mesh.client.openTransports, 0);
+  assert.equal(mesh.server.openTransports, 0);
+  const dst = mesh.client.transports.find((each) => each.peer === "dst")!;
+  assert.deepEqual([dst.writeBytes, dst.readBytes, dst.peerIdentity], [6, 6, SERVER_ID]);
+  assert.equal(mesh.serverPolicy.holders, 0);
+});
