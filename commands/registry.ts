@@ -8,6 +8,21 @@ export const registry: VerbRegistry = {
       group: "Install",
       load: () => import("./install.ts"),
     },
+    inject: {
+      summary: "add workloads to the mesh, in their manifests",
+      group: "Install",
+      load: () => import("./inject.ts"),
+    },
+    uninject: {
+      summary: "take workloads out of the mesh, in their manifests",
+      group: "Install",
+      load: () => import("./uninject.ts"),
+    },
+    check: {
+      summary: "check the installation for problems",
+      group: "Install",
+      load: () => import("./check.ts"),
+    },
     stat: {
       summary: "success rate, requests, latency and connections of resources",
       group: "Look",
@@ -27,6 +42,12 @@ export const registry: VerbRegistry = {
       summary: "which resources talk to which, and whether mutual TLS secures it",
       group: "Look",
       load: () => import("./edges.ts"),
+    },
+    proxy: {
+      summary: "the sidecar: every connection of a pod passes through it",
+      group: "Processes of the mesh",
+      daemon: true,
+      load: () => import("./proxy.ts"),
     },
     version: {
       summary: "versions of this program, the control plane and the proxies",

@@ -161,6 +161,15 @@ test("links between our documents lead somewhere", () => {
   assert.deepEqual(broken, NONE);
 });
 
+test("docs/checks.md has a section for every check, and no other", () => {
+  const anchors = SRC.filter((path) => path.startsWith("src/check/categories/")).flatMap((path) =>
+    [...readSource(path).matchAll(/\banchor: "([^"]+)"/g)].map(([, anchor]) => anchor!),
+  );
+  const sections = [...readSource("docs/checks.md").matchAll(/^### (\S+)$/gm)].map(([, anchor]) => anchor!);
+  assert.ok(anchors.length > 0, "no anchors found: the search is broken");
+  assert.deepEqual([...new Set(anchors)].sort(), sections.sort());
+});
+
 test("docs/errors.md documents every code, with its present words, and no other", () => {
   const codes = collectErrorCodes();
   assert.ok(codes.length > 0, "no codes found: the search is broken");
