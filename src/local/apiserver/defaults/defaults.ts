@@ -31,7 +31,8 @@ const RULES: Readonly<Record<string, (object: KubeObject) => void>> = {
       ...namespace.metadata.labels,
       "kubernetes.io/metadata.name": namespace.metadata.name ?? "",
     };
-    namespace.spec ??= { finalizers: ["kubernetes"] };
+    // A client that knows the type sends an empty spec.
+    namespace.spec = { ...namespace.spec, finalizers: namespace.spec?.finalizers ?? ["kubernetes"] };
     namespace.status ??= { phase: "Active" };
   },
   "/secrets": (secret) => {
