@@ -72,7 +72,13 @@ export async function streamTap(
           } else handlers.onEvent({ podIndex, pod, line });
         }
       } catch (error) {
-        if (!signal.aborted) handlers.onNotice(`${name}: ${toMeshError(error).message}`);
+        if (signal.aborted) return;
+        const { message } = toMeshError(error);
+        handlers.onNotice(
+          error instanceof MeshError
+            ? `${name}: ${message}`
+            : `${name}: the stream of its proxy broke (${message})`,
+        );
       }
     }),
   );
