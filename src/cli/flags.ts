@@ -37,11 +37,33 @@ export function defaultValue(flag: FlagSpec): unknown {
   return tryParseGoDuration(flag.default);
 }
 
-/** What a line without any words says. Needs no parser: a proxy starts without one. */
-export function emptyLine(flags: readonly FlagSpec[]): ParsedLine {
+/**
+ * Reads a line whose only flags are booleans in full (`--client`), which needs no parser: commander is a third of the time that
+ * `version --client` takes. Says what `parseLine` would.
+ *
+ * @returns undefined when the line has any other token with a dash
+ */
+export function tryPlainLine(
+  flags: readonly FlagSpec[],
+  tokens: readonly string[],
+  stopAtWord: boolean,
+): ParsedLine | undefined {
   const options: Record<string, unknown> = {};
   for (const flag of flags) {
     if (flag.default !== undefined) options[optionKey(flag.name)] = defaultValue(flag);
   }
-  return { options, given: new Set(), args: [] };
+  const given = new Set<string>();
+  const args: string[] = [];
+  for (const [index, token] of tokens.entries()) {
+    if (!token.startsWith("-") || token === "-") {
+      if (stopAtWord) return { options, given, args: tokens.slice(index) };
+      args.push(token);
+      continue;
+    }
+    const flag = flags.find(({ name, type }) => type === "boolean" && token === `--${name}`);
+    if (!flag) return undefined;
+    options[optionKey(flag.name)] = true;
+    given.add(optionKey(flag.name));
+  }
+  return { options, given, args };
 }

@@ -2,7 +2,7 @@ import { MeshError, toMeshError } from "../base/error.ts";
 import { VERSION } from "../base/version.ts";
 import type { ArgumentSpec, Command, CommandContext, FlagSpec, Options } from "./command.ts";
 import type { Console } from "./console.ts";
-import { emptyLine, type ParsedLine } from "./flags.ts";
+import { type ParsedLine, tryPlainLine } from "./flags.ts";
 import { GLOBAL_FLAGS, resolveGlobals } from "./globals.ts";
 import { renderCommandHelp, renderRootHelp } from "./help.ts";
 import { renderError } from "./render-error.ts";
@@ -131,16 +131,14 @@ async function runCommand(
   return result.exitCode;
 }
 
-/** The parser is loaded only for lines that have a flag: what is left to say of others is their words. */
+/** The parser is loaded only for lines that need it. */
 async function parseTokens(
   flags: readonly FlagSpec[],
   tokens: readonly string[],
   options: { readonly path: string; readonly stopAtWord: boolean },
 ): Promise<ParsedLine> {
-  const flagless = options.stopAtWord
-    ? !tokens[0]?.startsWith("-")
-    : !tokens.some((token) => token.startsWith("-"));
-  if (flagless) return { ...emptyLine(flags), args: tokens };
+  const plain = tryPlainLine(flags, tokens, options.stopAtWord);
+  if (plain) return plain;
   const { parseLine } = await import("./parse.ts");
   return parseLine(flags, tokens, options);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FlagSpec } from "../../../src/cli/command.ts";
-import { emptyLine } from "../../../src/cli/flags.ts";
+import { tryPlainLine } from "../../../src/cli/flags.ts";
 import { parseLine } from "../../../src/cli/parse.ts";
 
 const FLAGS: readonly FlagSpec[] = [
@@ -71,9 +71,29 @@ test("a default list is replaced, not continued, and another line starts afresh"
   assert.deepEqual(parse("").options.values, ["a"]);
 });
 
-test("emptyLine says what parsing nothing says", () => {
-  assert.deepEqual(emptyLine(FLAGS), parse(""));
-});
+for (const line of [
+  "",
+  "a",
+  "a b",
+  "-",
+  "--all-namespaces",
+  "a --all-namespaces b --no-color",
+  "--no-color --no-color a",
+]) {
+  for (const stopAtWord of [false, true]) {
+    const how = stopAtWord ? "up to a word" : "whole";
+    test(`tryPlainLine reads "${line}" (${how}) as the parser does`, () => {
+      const tokens = line === "" ? [] : line.split(" ");
+      assert.deepEqual(tryPlainLine(FLAGS, tokens, stopAtWord), parse(line, stopAtWord));
+    });
+  }
+}
+
+for (const line of ["-A", "--all-namespaces=false", "--namespace x", "-n x", "--", "--unheard-of", "a -1"]) {
+  test(`tryPlainLine leaves "${line}" to the parser`, () => {
+    assert.equal(tryPlainLine(FLAGS, line.split(" "), false), undefined);
+  });
+}
 
 for (const [line, code, message, hint] of [
   ["--namespac x", "USAGE_FLAG_UNKNOWN", "meshctl x has no flag --namespac", "did you mean --namespace?"],
