@@ -21,6 +21,7 @@ export function validateValues(
   unknown: "refuse-unknown" | "ignore-unknown" = "refuse-unknown",
 ): Values {
   const problems: string[] = [];
+  tree = numbersAsText(tree, defaultValues(""));
   checkShape(tree, defaultValues(""), "", unknown === "refuse-unknown", problems);
   if (problems.length === 0) checkMeaning(tree as Values, problems);
   if (problems.length > 0) {
@@ -35,6 +36,15 @@ export function validateValues(
     });
   }
   return tree as Values;
+}
+
+/** `cpu: 2` and `--set version=1` mean text where text is expected. */
+function numbersAsText(value: unknown, example: unknown): unknown {
+  if (typeof example === "string" && typeof value === "number") return String(value);
+  if (!isTree(example) || !isTree(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [key, numbersAsText(child, example[key])]),
+  );
 }
 
 /** Types and unknown keys, by the example of the defaults: each key has a default, so the defaults are the schema. */

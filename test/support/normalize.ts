@@ -15,5 +15,5 @@ function maskEncodedPem(text: string): string {
 
 /** Digest of generated trust anchors. */
 function maskTrustRootHash(text: string): string {
-  return text.replace(/(trust-root-sha256: )"?[0-9a-f]{64}"?/g, "$1<sha256>");
+  return text.replace(/(trust-root-sha256"?: ?)"?[0-9a-f]{64}"?/g, "$1<sha256>");
 }
