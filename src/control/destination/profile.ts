@@ -1,0 +1,161 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  type DestinationProfile,
+  DestinationProfileSchema,
+} from "../../api/gen/io/linkerd/proxy/destination_pb.js";
+import { joinHostPort } from "../../base/ip.ts";
+import type { KubeObject } from "../../base/kube-object.ts";
+import type { ControlSettings } from "../control-settings.ts";
+import type { ClusterIndex } from "../index/cluster-index.ts";
+import { isOpaquePort, isOpaqueServicePort } from "../index/pod-facts.ts";
+import type { Track, ViewSpec } from "../index/view.ts";
+import { encodeDuration, serviceMetadata } from "../serve/encode-values.ts";
+import type { Authority } from "./authority.ts";
+import { encodeEndpoint } from "./encode-update.ts";
+import { endpointOf } from "./endpoints.ts";
+
+/** A profile, or why there is none (any longer). */
+export type ProfileResult =
+  | { readonly kind: "profile"; readonly profile: DestinationProfile; readonly key: string }
+  | { readonly kind: "error"; readonly error: ConnectError };
+
+/** Upstream's default: a fifth more requests, at least ten a second. */
+const RETRY_BUDGET = { retryRatio: 0.2, minRetriesPerSecond: 10, ttl: encodeDuration(10_000) };
+
+/**
+ * What GetProfile answers for an authority (reference control-plane 4.1 and 4.4, proxy-api 6.3).
+ *
+ * ServiceProfile objects are not read: every Service has the default profile.
+ */
+export function profileSpec(
+  index: ClusterIndex,
+  settings: ControlSettings,
+  authority: Authority,
+): ViewSpec<ProfileResult> {
+  return {
+    isEqual: (left, right) => left.kind === "profile" && right.kind === "profile" && left.key === right.key,
+    compute(track) {
+      if (authority.kind === "ip") return ipProfile(index, settings, authority.ip, authority.port, track);
+      if (authority.kind === "foreign") {
+        return failure(`${authority.host} is no Service of this cluster`, Code.InvalidArgument);
+      }
+      const { namespace, service, instance, port } = authority;
+      track(`service/${namespace}/${service}`);
+      const object = index.service(namespace, service);
+      if (!object) return failure(`Service ${namespace}/${service} does not exist`, Code.NotFound);
+      if (instance === undefined) return serviceProfile(object, port, settings);
+      return instanceProfile(index, settings, { namespace, service, instance, port }, track);
+    },
+  };
+}
+
+function ipProfile(
+  index: ClusterIndex,
+  settings: ControlSettings,
+  ip: string,
+  port: number,
+  track: Track,
+): ProfileResult {
+  track(`ip/${ip}`);
+  const services = index.servicesByClusterIp(ip);
+  if (services.length > 1) {
+    const names = services.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).join(", ");
+    return failure(`several Services claim ${ip}: ${names}`, Code.FailedPrecondition);
+  }
+  const [service] = services;
+  if (service) {
+    track(`service/${service.metadata.namespace}/${service.metadata.name}`);
+    return serviceProfile(service, port, settings);
+  }
+  const pod = index.podByIp(ip);
+  if (pod) return podProfile(index, settings, pod, ip, port, port, track);
+  const hosted = index.podByHostPort(ip, port);
+  if (hosted) return podProfile(index, settings, hosted.pod, ip, port, hosted.containerPort, track);
+  return endpointProfile(
+    encodeEndpoint(endpointOf(undefined, ip, port, {}, settings)),
+    false,
+    `bare/${joinHostPort(ip, port)}`,
+  );
+}
+
+/** One pod of a headless Service, by its host name. */
+function instanceProfile(
+  index: ClusterIndex,
+  settings: ControlSettings,
+  at: {
+    readonly namespace: string;
+    readonly service: string;
+    readonly instance: string;
+    readonly port: number;
+  },
+  track: Track,
+): ProfileResult {
+  for (const slice of index.slices(at.namespace, at.service)) {
+    for (const endpoint of slice.endpoints ?? []) {
+      if (endpoint.hostname !== at.instance || endpoint.targetRef?.kind !== "Pod") continue;
+      const namespace = endpoint.targetRef.namespace ?? at.namespace;
+      track(`pod/${namespace}/${endpoint.targetRef.name}`);
+      const pod = index.pod(namespace, endpoint.targetRef.name);
+      const address: string | undefined = endpoint.addresses?.[0];
+      if (pod && address) return podProfile(index, settings, pod, address, at.port, at.port, track);
+    }
+  }
+  return failure(`no pod of Service ${at.namespace}/${at.service} is called ${at.instance}`, Code.NotFound);
+}
+
+function podProfile(
+  index: ClusterIndex,
+  settings: ControlSettings,
+  pod: KubeObject,
+  ip: string,
+  port: number,
+  containerPort: number,
+  track: Track,
+): ProfileResult {
+  const { namespace = "", name = "" } = pod.metadata;
+  track(`pod/${namespace}/${name}`);
+  const nodeName: string | undefined = pod.spec?.nodeName;
+  if (nodeName !== undefined) track(`node/${nodeName}`);
+  const zone = index.zoneOf(nodeName);
+  const labels = { namespace, ...(zone === undefined ? {} : { zone }) };
+  const endpoint = endpointOf(pod, ip, containerPort, labels, settings);
+  const isOpaque = isOpaquePort(pod, containerPort, settings);
+  // A host port leads to the container's port, but is dialled as it was asked for.
+  const message = encodeEndpoint({ ...endpoint, port });
+  return endpointProfile(message, isOpaque, JSON.stringify({ ...endpoint, port, isOpaque }));
+}
+
+function endpointProfile(
+  endpoint: ReturnType<typeof encodeEndpoint>,
+  opaqueProtocol: boolean,
+  key: string,
+): ProfileResult {
+  return success({ endpoint, opaqueProtocol, retryBudget: RETRY_BUDGET }, key);
+}
+
+function serviceProfile(service: KubeObject, port: number, settings: ControlSettings): ProfileResult {
+  const { namespace = "", name = "" } = service.metadata;
+  const ports = (service.spec?.ports ?? []) as { port: number }[];
+  // An empty profile makes the proxy fall back to its policy, which forbids the port.
+  if (!ports.some((candidate) => candidate.port === port)) return success({}, "empty");
+  const opaqueProtocol = isOpaqueServicePort(service, port, settings);
+  const fullyQualifiedName = `${name}.${namespace}.svc.${settings.clusterDomain}`;
+  return success(
+    {
+      fullyQualifiedName,
+      opaqueProtocol,
+      retryBudget: RETRY_BUDGET,
+      parentRef: serviceMetadata(namespace, name, port),
+    },
+    `${fullyQualifiedName}/${opaqueProtocol}`,
+  );
+}
+
+function success(init: MessageInitShape<typeof DestinationProfileSchema>, key: string): ProfileResult {
+  return { kind: "profile", profile: create(DestinationProfileSchema, init), key };
+}
+
+function failure(message: string, code: Code): ProfileResult {
+  return { kind: "error", error: new ConnectError(message, code) };
+}

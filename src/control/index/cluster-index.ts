@@ -1,0 +1,208 @@
+import { normaliseIp } from "../../base/ip.ts";
+import type { KubeObject } from "../../base/kube-object.ts";
+import { Topics } from "./topics.ts";
+
+/** What controllers watch. Order is that of start-up: what is looked up first comes first. */
+export const WATCHED = [
+  { group: "", version: "v1", plural: "namespaces", kind: "Namespace" },
+  { group: "", version: "v1", plural: "nodes", kind: "Node" },
+  { group: "", version: "v1", plural: "pods", kind: "Pod" },
+  { group: "", version: "v1", plural: "services", kind: "Service" },
+  { group: "discovery.k8s.io", version: "v1", plural: "endpointslices", kind: "EndpointSlice" },
+] as const;
+
+const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
+
+/**
+ * The cluster's objects, by the keys that discovery and policy ask with. Plain: `apply` and `delete` change it and say on which
+ * topics; everything else only reads.
+ *
+ * | topic | changes with |
+ * |---|---|
+ * | `service/<ns>/<name>` | the Service and its EndpointSlices |
+ * | `pod/<ns>/<name>` | the pod |
+ * | `node/<name>` | the node |
+ * | `ip/<ip>` | which Services or pods have the address |
+ */
+export class ClusterIndex {
+  readonly topics = new Topics();
+  readonly #namespaces = new Map<string, KubeObject>();
+  readonly #nodes = new Map<string, KubeObject>();
+  readonly #pods = new Map<string, KubeObject>();
+  readonly #services = new Map<string, KubeObject>();
+  /** Service key -> slice name -> slice. */
+  readonly #slices = new Map<string, Map<string, KubeObject>>();
+  /** Address -> keys of Services or pods. */
+  readonly #servicesByIp = new MultiMap();
+  readonly #podsByIp = new MultiMap();
+  readonly #podsByHostIp = new MultiMap();
+
+  apply(object: KubeObject): void {
+    this.#put(object, true);
+  }
+
+  delete(object: KubeObject): void {
+    this.#put(object, false);
+  }
+
+  namespace(name: string): KubeObject | undefined {
+    return this.#namespaces.get(name);
+  }
+
+  node(name: string): KubeObject | undefined {
+    return this.#nodes.get(name);
+  }
+
+  zoneOf(nodeName: string | undefined): string | undefined {
+    return nodeName === undefined
+      ? undefined
+      : this.#nodes.get(nodeName)?.metadata.labels?.["topology.kubernetes.io/zone"];
+  }
+
+  pod(namespace: string, name: string): KubeObject | undefined {
+    return this.#pods.get(`${namespace}/${name}`);
+  }
+
+  service(namespace: string, name: string): KubeObject | undefined {
+    return this.#services.get(`${namespace}/${name}`);
+  }
+
+  /** By name, so that results do not depend on the order of events. */
+  slices(namespace: string, service: string): KubeObject[] {
+    const slices = this.#slices.get(`${namespace}/${service}`);
+    return slices ? [...slices.values()].sort(byName) : [];
+  }
+
+  servicesByClusterIp(ip: string): KubeObject[] {
+    return this.#servicesByIp.get(ip).map((key) => this.#services.get(key)!);
+  }
+
+  /** The pod that has the address: not on the host's network, not finished. Undefined when none or several have. */
+  podByIp(ip: string): KubeObject | undefined {
+    return onlyOne(this.#podsByIp.get(ip).map((key) => this.#pods.get(key)!));
+  }
+
+  /** The pod that a port of a node leads to, with the container's port. */
+  podByHostPort(
+    ip: string,
+    hostPort: number,
+  ): { readonly pod: KubeObject; readonly containerPort: number } | undefined {
+    const found: { pod: KubeObject; containerPort: number }[] = [];
+    for (const key of this.#podsByHostIp.get(ip)) {
+      const pod = this.#pods.get(key)!;
+      for (const container of pod.spec?.containers ?? []) {
+        for (const port of container.ports ?? []) {
+          if (port.hostPort === hostPort) found.push({ pod, containerPort: port.containerPort });
+        }
+      }
+    }
+    return onlyOne(found);
+  }
+
+  #put(object: KubeObject, isPresent: boolean): void {
+    const { name = "", namespace = "" } = object.metadata;
+    const key = `${namespace}/${name}`;
+    switch (object.kind) {
+      case "Namespace":
+        put(this.#namespaces, name, isPresent ? object : undefined);
+        return;
+      case "Node":
+        put(this.#nodes, name, isPresent ? object : undefined);
+        this.topics.publish(`node/${name}`);
+        return;
+      case "Pod": {
+        put(this.#pods, key, isPresent ? object : undefined);
+        const isActive = isPresent && !isFinished(object);
+        const onHost = object.spec?.hostNetwork === true;
+        const ips: string[] = (object.status?.podIPs ?? []).map((entry: { ip: string }) =>
+          normaliseIp(entry.ip),
+        );
+        const podIp: string | undefined = object.status?.podIP;
+        if (podIp !== undefined && !ips.includes(podIp)) ips.push(normaliseIp(podIp));
+        const hostIp: string | undefined = object.status?.hostIP;
+        const changed = [
+          ...this.#podsByIp.set(key, isActive && !onHost ? ips : []),
+          ...this.#podsByHostIp.set(
+            key,
+            isActive && hostIp !== undefined && hasHostPorts(object) ? [hostIp] : [],
+          ),
+        ];
+        for (const ip of changed) this.topics.publish(`ip/${ip}`);
+        this.topics.publish(`pod/${key}`);
+        return;
+      }
+      case "Service": {
+        put(this.#services, key, isPresent ? object : undefined);
+        const ips: string[] = object.spec?.clusterIPs ?? [object.spec?.clusterIP ?? ""];
+        const real = ips.filter((ip) => ip !== "" && ip !== "None").map(normaliseIp);
+        for (const ip of this.#servicesByIp.set(key, isPresent ? real : [])) this.topics.publish(`ip/${ip}`);
+        this.topics.publish(`service/${key}`);
+        return;
+      }
+      case "EndpointSlice": {
+        const service = object.metadata.labels?.[SERVICE_NAME_LABEL];
+        if (service === undefined) return;
+        const serviceKey = `${namespace}/${service}`;
+        let slices = this.#slices.get(serviceKey);
+        if (!slices) this.#slices.set(serviceKey, (slices = new Map()));
+        put(slices, name, isPresent ? object : undefined);
+        if (slices.size === 0) this.#slices.delete(serviceKey);
+        this.topics.publish(`service/${serviceKey}`);
+        return;
+      }
+    }
+  }
+}
+
+/** Value -> owners, with the way back, so that an owner's values can be replaced. */
+class MultiMap {
+  readonly #owners = new Map<string, Set<string>>();
+  readonly #values = new Map<string, readonly string[]>();
+
+  /** Owners in the order of their names. */
+  get(value: string): string[] {
+    return [...(this.#owners.get(value) ?? [])].sort();
+  }
+
+  /** Replaces an owner's values. Returns those that it had or has: whoever asked about one should ask again. */
+  set(owner: string, values: readonly string[]): string[] {
+    const previous = this.#values.get(owner) ?? [];
+    for (const value of previous) {
+      const owners = this.#owners.get(value)!;
+      owners.delete(owner);
+      if (owners.size === 0) this.#owners.delete(value);
+    }
+    for (const value of values) {
+      const owners = this.#owners.get(value);
+      if (owners) owners.add(owner);
+      else this.#owners.set(value, new Set([owner]));
+    }
+    if (values.length > 0) this.#values.set(owner, values);
+    else this.#values.delete(owner);
+    return [...new Set([...previous, ...values])];
+  }
+}
+
+function isFinished(pod: KubeObject): boolean {
+  const phase = pod.status?.phase;
+  return phase === "Succeeded" || phase === "Failed" || pod.metadata.deletionTimestamp !== undefined;
+}
+
+function hasHostPorts(pod: KubeObject): boolean {
+  return (pod.spec?.containers ?? []).some((container: { ports?: { hostPort?: number }[] }) =>
+    (container.ports ?? []).some((port) => port.hostPort !== undefined),
+  );
+}
+
+function put(map: Map<string, KubeObject>, key: string, object: KubeObject | undefined): void {
+  if (object) map.set(key, object);
+  else map.delete(key);
+}
+
+function onlyOne<T>(values: readonly T[]): T | undefined {
+  return values.length === 1 ? values[0] : undefined;
+}
+
+function byName(left: KubeObject, right: KubeObject): number {
+  return left.metadata.name! < right.metadata.name! ? -1 : 1;
+}

@@ -1,0 +1,96 @@
+import type { Topic, Topics } from "./topics.ts";
+
+/** Tells the view that its value depends on a topic; called while it is computed. */
+export type Track = (topic: Topic) => void;
+
+export interface ViewSpec<T> {
+  readonly compute: (track: Track) => T;
+  /** Equal values are not told again. */
+  readonly isEqual: (left: T, right: T) => boolean;
+}
+
+/** A value derived from the indexes, kept while somebody listens. Subscribers of the same key share one. */
+export interface View<T> {
+  readonly current: T;
+  /** Called after each change; not for the current value. Returns unsubscribe, once. */
+  subscribe(listener: (next: T, previous: T) => void): () => void;
+}
+
+/** The views that are in use, by key. */
+export class Views {
+  readonly #topics: Topics;
+  readonly #views = new Map<string, LiveView<unknown>>();
+
+  constructor(topics: Topics) {
+    this.#topics = topics;
+  }
+
+  /** The view of a key; it lives from its first subscriber to its last. */
+  get<T>(key: string, spec: ViewSpec<T>): View<T> {
+    const known = this.#views.get(key) as LiveView<T> | undefined;
+    if (known) return known;
+    const view = new LiveView<T>(this.#topics, spec, () => this.#views.delete(key));
+    this.#views.set(key, view as LiveView<unknown>);
+    return view;
+  }
+
+  get size(): number {
+    return this.#views.size;
+  }
+}
+
+class LiveView<T> implements View<T> {
+  readonly #topics: Topics;
+  readonly #spec: ViewSpec<T>;
+  readonly #onIdle: () => void;
+  readonly #listeners = new Set<(next: T, previous: T) => void>();
+  #tracked = new Map<Topic, () => void>();
+  #value: { readonly of: T } | undefined;
+
+  constructor(topics: Topics, spec: ViewSpec<T>, onIdle: () => void) {
+    this.#topics = topics;
+    this.#spec = spec;
+    this.#onIdle = onIdle;
+  }
+
+  get current(): T {
+    this.#value ??= { of: this.#compute() };
+    return this.#value.of;
+  }
+
+  subscribe(listener: (next: T, previous: T) => void): () => void {
+    this.#value ??= { of: this.#compute() };
+    // Wrapped, so that the same function may subscribe twice.
+    const entry = (next: T, previous: T): void => listener(next, previous);
+    this.#listeners.add(entry);
+    return () => {
+      if (!this.#listeners.delete(entry) || this.#listeners.size > 0) return;
+      for (const untrack of this.#tracked.values()) untrack();
+      this.#tracked = new Map();
+      this.#value = undefined;
+      this.#onIdle();
+    };
+  }
+
+  /** Computes, and swaps the tracked topics for those that this computation looked at. */
+  #compute(): T {
+    const previous = this.#tracked;
+    const tracked = new Map<Topic, () => void>();
+    const value = this.#spec.compute((topic) => {
+      if (!tracked.has(topic))
+        tracked.set(topic, previous.get(topic) ?? this.#topics.subscribe(topic, this.#refresh));
+    });
+    for (const [topic, untrack] of previous) if (!tracked.has(topic)) untrack();
+    this.#tracked = tracked;
+    return value;
+  }
+
+  readonly #refresh = (): void => {
+    if (!this.#value) return;
+    const previous = this.#value.of;
+    const next = this.#compute();
+    if (this.#spec.isEqual(previous, next)) return;
+    this.#value = { of: next };
+    for (const listener of [...this.#listeners]) listener(next, previous);
+  };
+}

@@ -1,0 +1,136 @@
+import { readFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import { join } from "node:path";
+import { createSecureContext, type SecureContext } from "node:tls";
+import { MeshError, toMeshError } from "../../base/error.ts";
+import type { Logger } from "../../base/log.ts";
+import { bind } from "../serve/bind.ts";
+import { type AdmissionRequest, encodeAdmissionReview, parseAdmissionReview } from "./admission-review.ts";
+import { stampOf } from "./file-values.ts";
+import type { reviewInjection } from "./inject-review.ts";
+
+export interface WebhookServerOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Mounted Secret with `tls.crt` and `tls.key`. */
+  readonly tlsDir: string;
+  readonly review: (request: AdmissionRequest) => ReturnType<typeof reviewInjection>;
+  readonly log: Logger;
+}
+
+const BODY_BYTES_MAX = 10 * 1024 * 1024;
+const HEADERS_TIMEOUT_MS = 15_000;
+
+/**
+ * The injector's HTTPS server. Its certificate is looked at for each connection that names a host, as API servers do, so that
+ * a renewed Secret needs no restart.
+ *
+ * | what | answer |
+ * |---|---|
+ * | a review | 200, allowed, perhaps with a patch |
+ * | an undecodable body | 400 |
+ * | we fail | 500: the webhook's failurePolicy decides, which `allowed: false` would bypass |
+ */
+export async function startWebhookServer(
+  options: WebhookServerOptions,
+): Promise<{ readonly port: number; stop(): Promise<void> }> {
+  const context = createContextReader(options.tlsDir, options.log);
+  const first = context();
+  const server = createServer(
+    {
+      // Some API servers speak TLS 1.2 to webhooks.
+      minVersion: "TLSv1.2",
+      cert: first.cert,
+      key: first.key,
+      SNICallback: (_name, callback) => callback(null, context().context),
+      headersTimeout: HEADERS_TIMEOUT_MS,
+    },
+    (request, response) => void answer(options, request, response),
+  );
+  const port = await bind(server, options.host, options.port, "injector");
+  options.log.info("listening", { server: "injector", port });
+  return {
+    port,
+    stop() {
+      server.closeIdleConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+async function answer(
+  { review, log }: WebhookServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const send = (status: number, type: string, body: string): void => {
+    response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
+    response.end(body);
+  };
+  if (request.method !== "POST") return send(405, "text/plain", "only POST\n");
+  try {
+    const admission = parseAdmissionReview(await readBody(request));
+    const { patch, warnings } = await review(admission);
+    send(200, "application/json", encodeAdmissionReview(admission, patch, warnings));
+  } catch (caught) {
+    const error = toMeshError(caught);
+    const isTheirs = error.code === "INJECTOR_BAD_REVIEW";
+    log.warn(isTheirs ? "bad admission review" : "injection failed", {
+      code: error.code,
+      error: error.message,
+    });
+    send(isTheirs ? 400 : 500, "text/plain", `${error.message}\n`);
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) {
+      throw new MeshError({
+        kind: "user",
+        code: "INJECTOR_BAD_REVIEW",
+        message: `admission review cannot be read: it is larger than ${BODY_BYTES_MAX} bytes`,
+      });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** The certificate as its files are now; a pair that does not load leaves the one before. */
+function createContextReader(directory: string, log: Logger) {
+  const certFile = join(directory, "tls.crt");
+  const keyFile = join(directory, "tls.key");
+  let cached: { stamp: string; cert: Buffer; key: Buffer; context: SecureContext } | undefined;
+  let failedStamp = "";
+  return () => {
+    try {
+      const stamp = `${stampOf(certFile)} ${stampOf(keyFile)}`;
+      if (cached?.stamp !== stamp && (failedStamp !== stamp || !cached)) {
+        failedStamp = stamp;
+        const cert = readFileSync(certFile);
+        const key = readFileSync(keyFile);
+        cached = { stamp, cert, key, context: createSecureContext({ cert, key, minVersion: "TLSv1.2" }) };
+      }
+      return cached!;
+    } catch (cause) {
+      if (cached) {
+        log.warn("the webhook's new certificate cannot be read; the old one stays", {
+          error: (cause as Error).message,
+        });
+        return cached;
+      }
+      throw new MeshError({
+        kind: "environment",
+        code: "INJECTOR_NO_CERTIFICATE",
+        message: `the webhook's certificate in ${directory} cannot be read: ${(cause as Error).message}`,
+        hint: "mount the Secret meshctl-injector-k8s-tls there (tls.crt, tls.key)",
+        cause,
+      });
+    }
+  };
+}
