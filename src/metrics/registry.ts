@@ -25,7 +25,7 @@ export interface RegistryOptions {
   readonly clock: Clock;
   /** Series of one family; more are folded into one whose label values are `other`. Default 1024. */
   readonly seriesMax?: number;
-  /** A series with labels that nobody touched for so long is dropped at a scrape. Default 10 minutes; 0: never. */
+  /** A series with labels that no scrape for so long found touched is dropped at the next. Default 10 minutes; 0: never. */
   readonly retainIdleMs?: number;
 }
 
@@ -45,7 +45,12 @@ interface Series {
   value: number;
   /** Histogram: counts of each bucket, the last is +Inf. */
   readonly counts: Float64Array | undefined;
-  touchedAt: number;
+  /** Touched since the last scrape: cheaper than to ask the clock at each update. */
+  touched: boolean;
+  /** The last scrape that found it touched. */
+  usedAt: number;
+  /** No longer in its family: handles look it up again. */
+  dropped: boolean;
 }
 
 interface Family {
@@ -89,7 +94,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     const key = encodeLabels(labels);
     const known = of.series.get(key);
     if (known) {
-      known.touchedAt = clock.monotonic();
+      known.touched = true;
       return known;
     }
     if (key !== "" && of !== folded && of.series.size >= seriesMax) {
@@ -101,7 +106,14 @@ export function createRegistry(options: RegistryOptions): Registry {
   };
   const add = (to: Family, labels: string): Series => {
     const counts = to.type === "histogram" ? new Float64Array(to.buckets.length + 1) : undefined;
-    const made: Series = { labels, value: 0, counts, touchedAt: clock.monotonic() };
+    const made: Series = {
+      labels,
+      value: 0,
+      counts,
+      touched: true,
+      usedAt: clock.monotonic(),
+      dropped: false,
+    };
     to.series.set(labels, made);
     return made;
   };
@@ -113,17 +125,22 @@ export function createRegistry(options: RegistryOptions): Registry {
   const handle = (of: Family, labels: Labels, apply: (series: Series, amount: number) => void) => {
     let series = seriesOf(of, labels);
     return (amount: number): void => {
-      if (of.series.get(series.labels) !== series) series = seriesOf(of, labels);
-      series.touchedAt = clock.monotonic();
+      if (series.dropped) series = seriesOf(of, labels);
+      series.touched = true;
       apply(series, amount);
     };
   };
 
   const dropIdle = (): void => {
-    if (retainIdleMs === 0) return;
-    const oldest = clock.monotonic() - retainIdleMs;
+    const now = clock.monotonic();
     for (const { series } of families.values()) {
-      for (const [key, one] of series) if (key !== "" && one.touchedAt < oldest) series.delete(key);
+      for (const [key, one] of series) {
+        if (one.touched) one.usedAt = now;
+        one.touched = false;
+        if (retainIdleMs === 0 || key === "" || now - one.usedAt <= retainIdleMs) continue;
+        one.dropped = true;
+        series.delete(key);
+      }
     }
   };
 

@@ -8,6 +8,10 @@ export class LiveExchange {
   id = 0;
   /** Slot in the ring; the ring observer's own. */
   slot = -1;
+  /** Row of the windows, once it is known; the windows' own. */
+  statsRow: object | undefined = undefined;
+  /** Series of the metrics, once they are known; the metrics' own. */
+  series: object | undefined = undefined;
   direction: "inbound" | "outbound";
   protocol: "http/1" | "http/2" | "grpc" | "opaque" | "tls";
   /** Wall clock, ms since the epoch. */

@@ -96,6 +96,18 @@ export function createSlots(capacity: number, tables: SlotTables): Slots {
     labels.release(words[slot * WORDS + LABELS]!);
   };
 
+  /**
+   * Most texts stay from one transition to the next, and from one exchange in a slot to its successor: those keep their
+   * place. Of others the new value is acquired before the old one goes.
+   */
+  const setText = (at: number, used: boolean, text: string): void => {
+    const value = bounded(text);
+    const old = words[at]!;
+    if (used && old !== 0 && texts.value(old) === value) return;
+    words[at] = texts.acquire(value);
+    if (used) texts.release(old);
+  };
+
   return {
     capacity,
     bytes: numbers.byteLength + words.byteLength + small.byteLength + statuses.byteLength + paths.byteLength,
@@ -103,17 +115,27 @@ export function createSlots(capacity: number, tables: SlotTables): Slots {
     idAt: (slot) => numbers[slot * NUMBERS + ID]!,
     openedAtMs: (slot) => numbers[slot * NUMBERS + OPENED_AT]!,
     write(slot, live) {
-      // The new values are acquired before the old ones go, so that a value which both have keeps its place.
       const word = slot * WORDS;
-      const used = numbers[slot * NUMBERS + ID] !== 0;
-      for (let text = 0; text < LABELS; text++) {
-        const id = texts.acquire(bounded(live[TEXTS[text]!]));
-        if (used) texts.release(words[word + text]!);
-        words[word + text] = id;
+      const previous = numbers[slot * NUMBERS + ID]!;
+      const used = previous !== 0;
+      // In the order of TEXTS; spelt out, because a loop over names makes each a keyed load.
+      setText(word, used, live.client);
+      setText(word + 1, used, live.server);
+      setText(word + 2, used, live.peerIdentity);
+      setText(word + 3, used, live.tls);
+      setText(word + 4, used, live.target);
+      setText(word + 5, used, live.method);
+      setText(word + 6, used, live.authority);
+      setText(word + 7, used, live.parent);
+      setText(word + 8, used, live.route);
+      setText(word + 9, used, live.authorization);
+      setText(word + 10, used, live.error);
+      setText(word + 11, used, live.endpointReason);
+      const oldLabels = words[word + LABELS]!;
+      if (!used || oldLabels === 0 || labels.value(oldLabels) !== live.labels) {
+        words[word + LABELS] = labels.acquire(live.labels);
+        if (used) labels.release(oldLabels);
       }
-      const labelsId = labels.acquire(live.labels);
-      if (used) labels.release(words[word + LABELS]!);
-      words[word + LABELS] = labelsId;
 
       const number = slot * NUMBERS;
       numbers[number + ID] = live.id;
@@ -126,13 +148,16 @@ export function createSlots(capacity: number, tables: SlotTables): Slots {
       numbers[number + REQUEST_BYTES] = live.requestBytes;
       numbers[number + RESPONSE_BYTES] = live.responseBytes;
 
-      const written = paths.write(live.path, slot * PATH_BYTES_MAX, PATH_BYTES_MAX, "utf8");
       const byte = slot * 6;
+      if (previous !== live.id) {
+        const written = paths.write(live.path, slot * PATH_BYTES_MAX, PATH_BYTES_MAX, "utf8");
+        const isCut = live.path.length > written || Buffer.byteLength(live.path) > PATH_BYTES_MAX;
+        small[byte + 3] = isCut ? 1 : 0;
+        small[byte + 4] = written;
+      }
       small[byte] = PROTOCOLS.indexOf(live.protocol);
       small[byte + 1] = live.direction === "inbound" ? 0 : 1;
       small[byte + 2] = VERDICTS.indexOf(live.verdict);
-      small[byte + 3] = live.path.length > written || Buffer.byteLength(live.path) > PATH_BYTES_MAX ? 1 : 0;
-      small[byte + 4] = written;
       small[byte + 5] = Math.min(255, live.attempts);
       statuses[slot * 2] = live.status;
       statuses[slot * 2 + 1] = live.grpcStatus;

@@ -66,6 +66,15 @@ export function createWindows(options: WindowsOptions): Windows {
     frameAt(coarse, Math.floor(second / COARSE_SECONDS)).add(row.index, column, amount);
   };
 
+  /** The row of an exchange, looked up once in its life: its key is settled when the response starts. */
+  const rowOf = (exchange: LiveExchange, second: number): StatsRow => {
+    const known = exchange.statsRow as StatsRow | undefined;
+    if (known && rows.at(known.index) === known) return known;
+    const row = rows.row(exchange, second);
+    exchange.statsRow = row;
+    return row;
+  };
+
   const countRequest = (exchange: LiveExchange, row: StatsRow, second: number): void => {
     count(row, COUNTER.requests, 1, second);
     if (exchange.responded < 0) return;
@@ -114,12 +123,12 @@ export function createWindows(options: WindowsOptions): Windows {
     responded(exchange) {
       if (!isHttp(exchange.protocol)) return;
       const second = nowSecond();
-      countRequest(exchange, rows.row(exchange, second), second);
+      countRequest(exchange, rowOf(exchange, second), second);
     },
     closed(exchange) {
       if (!isHttp(exchange.protocol)) return;
       const second = nowSecond();
-      const row = rows.row(exchange, second);
+      const row = rowOf(exchange, second);
       if (exchange.responded < 0) countRequest(exchange, row, second);
       const outcome = outcomeOf(exchange);
       if (outcome === "success") count(row, COUNTER.successes, 1, second);

@@ -10,8 +10,8 @@ const LATENCY_BUCKETS_MS = [
   30_000, 40_000, 50_000,
 ];
 
-/** Label sets that are remembered with their series; the memory of labels is emptied when it is full. */
-const HANDLES_MAX = 4096;
+/** Label sets that are remembered with their series; the memory is emptied when it is full. */
+const SHAPES_MAX = 4096;
 
 /**
  * The observer behind `/metrics`: linkerd2-proxy's request, transport and authorization families, from the records.
@@ -40,6 +40,10 @@ export function createExchangeMetrics(registry: Registry): Observer {
   );
   const tcpAllow = registry.counter("inbound_tcp_authz_allow_total", "TCP connections that were authorized");
   const tcpDeny = registry.counter("inbound_tcp_authz_deny_total", "TCP connections that were denied");
+  const verdictFamilies = {
+    http: { allowed: httpAllow, audited: httpAllow, denied: httpDeny, limited },
+    tcp: { allowed: tcpAllow, audited: tcpAllow, denied: tcpDeny, limited },
+  };
   const errors = {
     inbound: {
       http: registry.counter("inbound_http_errors_total", "Inbound HTTP requests that the proxy failed"),
@@ -51,32 +55,74 @@ export function createExchangeMetrics(registry: Registry): Observer {
     },
   };
 
-  const requestHandles = new HandleCache((labels) => requestTotal.with(labels));
-  const latencyHandles = new HandleCache((labels) => latency.with(labels));
-  const responseHandles = new HandleCache((labels) => responseTotal.with(labels));
+  const shapes = new Map<string, ShapeSeries>();
   const open = new Map<LiveTransport, OpenTransport>();
   /** Connections that are open, by encoded labels: a gauge is a sum over transports that share them. */
   const openCounts = new Map<string, { labels: Labels; count: number }>();
 
-  const countRequest = (exchange: LiveExchange): void => {
+  /** The series of an exchange, looked up once in its life: its labels are settled when the response starts. */
+  const seriesOf = (exchange: LiveExchange): ShapeSeries => {
+    if (exchange.series) return exchange.series as ShapeSeries;
     const shape = shapeOf(exchange);
-    requestHandles.get(shape, () => exchangeLabels(exchange)).add(1);
-    if (exchange.responded < 0) return;
-    latencyHandles
-      .get(`${shape}\n${exchange.status}`, () => ({
-        ...exchangeLabels(exchange),
-        status_code: exchange.status,
-      }))
-      .observe(exchange.responded - exchange.opened);
+    let series = shapes.get(shape);
+    if (!series) {
+      if (shapes.size >= SHAPES_MAX) shapes.clear();
+      const labels = exchangeLabels(exchange);
+      series = {
+        labels,
+        request: isHttp(exchange.protocol) ? requestTotal.with(labels) : undefined,
+        latencies: new Map(),
+        responses: new Map(),
+        verdicts: new Map(),
+      };
+      shapes.set(shape, series);
+    }
+    exchange.series = series;
+    return series;
   };
 
-  const countVerdict = (exchange: LiveExchange): void => {
-    if (exchange.direction !== "inbound" || exchange.verdict === "") return;
-    const labels = exchangeLabels(exchange, "authority");
-    const http = isHttp(exchange.protocol);
-    if (exchange.verdict === "limited") limited.add(1, labels);
-    else if (exchange.verdict === "denied") (http ? httpDeny : tcpDeny).add(1, labels);
-    else (http ? httpAllow : tcpAllow).add(1, labels);
+  const countRequest = (exchange: LiveExchange, series: ShapeSeries): void => {
+    series.request?.add(1);
+    if (exchange.responded < 0) return;
+    let histogram = series.latencies.get(exchange.status);
+    if (!histogram) {
+      histogram = latency.with({ ...series.labels, status_code: exchange.status });
+      series.latencies.set(exchange.status, histogram);
+    }
+    histogram.observe(exchange.responded - exchange.opened);
+  };
+
+  const countResponse = (exchange: LiveExchange, series: ShapeSeries): void => {
+    const succeeded = outcomeOf(exchange) === "success";
+    const error = exchange.timedOut ? "timeout" : exchange.status === 0 ? "unclassified" : "";
+    // Status, gRPC status (-1 to 4094) and the two flags in one number.
+    const key =
+      ((exchange.status * 4096 + exchange.grpcStatus + 1) * 2 + (succeeded ? 1 : 0)) * 2 +
+      (exchange.timedOut ? 1 : 0);
+    let counter = series.responses.get(key);
+    if (!counter) {
+      counter = responseTotal.with({
+        ...series.labels,
+        status_code: exchange.status === 0 ? "" : exchange.status,
+        classification: succeeded ? "success" : "failure",
+        grpc_status: exchange.grpcStatus < 0 ? "" : exchange.grpcStatus,
+        error,
+      });
+      series.responses.set(key, counter);
+    }
+    counter.add(1);
+  };
+
+  const countVerdict = (exchange: LiveExchange, series: ShapeSeries): void => {
+    const { verdict } = exchange;
+    if (exchange.direction !== "inbound" || verdict === "") return;
+    let counter = series.verdicts.get(verdict);
+    if (!counter) {
+      const family = verdictFamilies[isHttp(exchange.protocol) ? "http" : "tcp"][verdict];
+      counter = family.with(exchangeLabels(exchange, "authority"));
+      series.verdicts.set(verdict, counter);
+    }
+    counter.add(1);
   };
 
   const countError = (exchange: LiveExchange): void => {
@@ -106,25 +152,15 @@ export function createExchangeMetrics(registry: Registry): Observer {
 
   return {
     responded(exchange) {
-      if (isHttp(exchange.protocol)) countRequest(exchange);
+      if (isHttp(exchange.protocol)) countRequest(exchange, seriesOf(exchange));
     },
     closed(exchange) {
-      countVerdict(exchange);
+      const series = seriesOf(exchange);
+      countVerdict(exchange, series);
       countError(exchange);
       if (!isHttp(exchange.protocol)) return;
-      if (exchange.responded < 0) countRequest(exchange);
-      const classification = outcomeOf(exchange) === "success" ? "success" : "failure";
-      const error = exchange.timedOut ? "timeout" : exchange.status === 0 ? "unclassified" : "";
-      const shape = `${shapeOf(exchange)}\n${exchange.status}\n${exchange.grpcStatus}\n${classification}\n${error}`;
-      responseHandles
-        .get(shape, () => ({
-          ...exchangeLabels(exchange),
-          status_code: exchange.status === 0 ? "" : exchange.status,
-          classification,
-          grpc_status: exchange.grpcStatus < 0 ? "" : exchange.grpcStatus,
-          error,
-        }))
-        .add(1);
+      if (exchange.responded < 0) countRequest(exchange, series);
+      countResponse(exchange, series);
     },
     transportOpened(transport) {
       const labels = transportLabels(transport);
@@ -165,28 +201,18 @@ interface OpenTransport {
   writeBytes: number;
 }
 
-/** Series by the text of what their labels are made from: one string and one look-up a request, no label encoding. */
-class HandleCache<H> {
-  readonly #handles = new Map<string, H>();
-  readonly #make: (labels: Labels) => H;
-
-  constructor(make: (labels: Labels) => H) {
-    this.#make = make;
-  }
-
-  get(shape: string, labels: () => Labels): H {
-    const known = this.#handles.get(shape);
-    if (known) return known;
-    if (this.#handles.size >= HANDLES_MAX) this.#handles.clear();
-    const made = this.#make(labels());
-    this.#handles.set(shape, made);
-    return made;
-  }
+/** The series of exchanges with the same labels, each made when it is first needed. */
+interface ShapeSeries {
+  readonly labels: Labels;
+  readonly request: { add(amount: number): void } | undefined;
+  readonly latencies: Map<number, { observe(value: number): void }>;
+  readonly responses: Map<number, { add(amount: number): void }>;
+  readonly verdicts: Map<string, { add(amount: number): void }>;
 }
 
 function shapeOf(exchange: LiveExchange): string {
   // Endpoint labels are not part of it: they follow from the endpoint's address and the target.
-  return `${exchange.direction}\n${exchange.server}\n${exchange.authority}\n${exchange.tls}\n${exchange.peerIdentity}\n${
+  return `${exchange.direction}\n${isHttp(exchange.protocol)}\n${exchange.server}\n${exchange.authority}\n${exchange.tls}\n${exchange.peerIdentity}\n${
     exchange.parent
   }\n${exchange.route}\n${exchange.authorization}\n${exchange.target}\n${exchange.labels.pod ?? ""}`;
 }

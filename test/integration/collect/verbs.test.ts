@@ -74,7 +74,7 @@ function forwardPorts(t: TestContext, server: import("node:http").Server, adminP
   sockets.on("connection", (client) => {
     const port = connect(adminPort, "127.0.0.1");
     for (const channel of [0, 1]) client.send(Buffer.from([channel, 4191 & 255, 4191 >> 8]));
-    port.on("data", (chunk) => client.send(Buffer.concat([Buffer.from([0]), chunk])));
+    port.on("data", (chunk: Buffer) => client.send(Buffer.concat([Buffer.from([0]), chunk])));
     port.on("error", () => client.terminate());
     port.on("close", () => client.close());
     client.on("message", (data: Buffer) => port.write(data.subarray(1)));
