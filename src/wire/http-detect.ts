@@ -29,7 +29,7 @@ export function detectHttp(bytes: Buffer): HttpDetection {
 /** `METHOD SP target SP HTTP/1.x`, or a beginning of it when the line has not ended. */
 function isRequestLineStart(line: string, isComplete: boolean): boolean {
   // A method of more than 32 characters is nobody's; without a bound any long word would count as one.
-  const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32})( (?:([!-~\x80-\xff]+)( (.*))?)?)?$/.exec(line);
+  const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32})( (?:([!-~\x80-\xff]+)( ([^\n]*))?)?)?$/.exec(line);
   if (!match) return false;
   const version = match[5];
   if (isComplete) return version !== undefined && /^HTTP\/1\.[01]$/.test(version);

@@ -116,12 +116,16 @@ export class Balancer<T extends { close(): void }> {
     this.#serveQueue();
   }
 
-  acquire(waiter: Waiter<T>): void {
+  /** @param isRetry the waiter had a lease before, and could not connect */
+  acquire(waiter: Waiter<T>, isRetry = false): void {
     const entry = this.#pick();
     if (entry) {
+      // A trial that is taken at once counts as waiting: nobody knows yet whether it succeeds.
+      if (entry.state === "trial" && !this.#hasReady()) this.#armFailfast();
       waiter.acquired(this.#lease(entry));
     } else if (this.#isFailfast) {
-      waiter.refused(this.#error("BALANCER_SHED", "is unavailable"));
+      const code = isRetry ? "BALANCER_FAILFAST" : "BALANCER_SHED";
+      waiter.refused(this.#error(code, "is unavailable"));
     } else if (this.#queue.length >= this.#options.queueCapacity) {
       waiter.refused(this.#error("BALANCER_SHED", `has ${this.#queue.length} requests waiting`));
     } else {
@@ -134,7 +138,7 @@ export class Balancer<T extends { close(): void }> {
   cancel(waiter: Waiter<T>): void {
     const index = this.#queue.indexOf(waiter);
     if (index >= 0) this.#queue.splice(index, 1);
-    if (this.#queue.length === 0) this.#disarmFailfast();
+    if (this.#queue.length === 0 && !this.#isTrying()) this.#disarmFailfast();
   }
 
   close(): void {
@@ -157,6 +161,7 @@ export class Balancer<T extends { close(): void }> {
     this.#entries.set(address, entry);
     this.#pickable.push(entry);
     this.#isFailfast = false;
+    this.#disarmFailfast();
   }
 
   #remove(address: string, entry: Entry<T>): void {
@@ -219,6 +224,7 @@ export class Balancer<T extends { close(): void }> {
     entry.timer?.cancel();
     entry.backoff.reset();
     this.#isFailfast = false;
+    this.#disarmFailfast();
     this.#setState(entry, "ready");
     this.#serveQueue();
   }
@@ -240,14 +246,27 @@ export class Balancer<T extends { close(): void }> {
       if (!entry) return;
       this.#queue.shift()!.acquired(this.#lease(entry));
     }
-    this.#disarmFailfast();
   }
 
+  #hasReady(): boolean {
+    return this.#pickable.some((entry) => entry.state === "ready");
+  }
+
+  #isTrying(): boolean {
+    for (const entry of this.#entries.values()) if (entry.state === "trying") return true;
+    return false;
+  }
+
+  /**
+   * Runs from when a request first finds no endpoint that is well until one is: trials that fail do not start it again, or a
+   * request could be handed from trial to trial without end.
+   */
   #armFailfast(): void {
-    if (this.#failfastTimer) return;
+    if (this.#failfastTimer || this.#isFailfast) return;
     const { clock, failfastTimeoutMs } = this.#options;
     this.#failfastTimer = clock.schedule(failfastTimeoutMs, () => {
       this.#failfastTimer = undefined;
+      if (this.#hasReady()) return;
       this.#isFailfast = true;
       const error = this.#error("BALANCER_FAILFAST", `had no endpoint for ${failfastTimeoutMs} ms`);
       for (const waiter of this.#queue.splice(0)) waiter.refused(error);

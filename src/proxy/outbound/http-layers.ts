@@ -109,10 +109,10 @@ class BalancedRequest implements Waiter<HttpOrigin> {
     this.#deps = deps;
   }
 
-  start(): void {
+  start(isRetry = false): void {
     // While it waits, the client's going away takes it out of the queue.
     this.#exchange.upstream = { resume() {}, abort: () => this.#balancer.cancel(this) };
-    this.#balancer.acquire(this);
+    this.#balancer.acquire(this, isRetry);
   }
 
   refused(error: MeshError): void {
@@ -149,7 +149,7 @@ class BalancedRequest implements Waiter<HttpOrigin> {
     // Waiting helps against a server that is starting, not against one that is somebody else.
     if (error.code === "TLS_IDENTITY_MISMATCH" && this.#balancer.readyCount === 0) return false;
     this.#exchange.upstream = undefined;
-    this.start();
+    this.start(true);
     return true;
   }
 

@@ -77,8 +77,8 @@ async function dialBalanced(
   signal: AbortSignal,
   deps: ProxyDependencies,
 ): Promise<{ socket: Duplex; transport: LiveTransport }> {
-  for (;;) {
-    const lease = await acquire(balancer, signal);
+  for (let isRetry = false; ; isRetry = true) {
+    const lease = await acquire(balancer, signal, isRetry);
     describeEndpoint(live, lease.endpoint, lease.reason, deps);
     const startedAt = deps.clock.monotonic();
     try {
@@ -98,7 +98,11 @@ async function dialBalanced(
   }
 }
 
-function acquire(balancer: Balancer<OpaqueOrigin>, signal: AbortSignal): Promise<Lease<OpaqueOrigin>> {
+function acquire(
+  balancer: Balancer<OpaqueOrigin>,
+  signal: AbortSignal,
+  isRetry: boolean,
+): Promise<Lease<OpaqueOrigin>> {
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       balancer.cancel(waiter);
@@ -116,7 +120,7 @@ function acquire(balancer: Balancer<OpaqueOrigin>, signal: AbortSignal): Promise
       },
     };
     signal.addEventListener("abort", onAbort, { once: true });
-    balancer.acquire(waiter);
+    balancer.acquire(waiter, isRetry);
   });
 }
 
