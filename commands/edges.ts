@@ -27,14 +27,18 @@ export const command: Command = {
   ],
   async run(options, args, context) {
     const { console, signal } = context;
-    const kube = await openCluster(context);
-    try {
-      const query = parseEdgesQuery({
+    const queryIn = (contextNamespace: string) =>
+      parseEdgesQuery({
         args,
         namespace: options.namespace as string | undefined,
-        contextNamespace: kube.namespace,
+        contextNamespace,
         allNamespaces: options.allNamespaces === true,
       });
+    // A wrong line fails before a cluster is looked for.
+    queryIn("default");
+    const kube = await openCluster(context);
+    try {
+      const query = queryIn(kube.namespace);
       const { edges, coverage, narrowed } = await collectEdges(kube, query, signal);
       if (options.output === "json") console.stdout.write(renderEdgesJson(edges));
       else if (edges.length === 0) console.stderr.write("No edges found.\n");

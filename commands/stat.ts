@@ -53,12 +53,11 @@ export const command: Command = {
   ],
   async run(options, args, context) {
     const { console, signal } = context;
-    const kube = await openCluster(context);
-    try {
-      const query = parseStatQuery({
+    const queryIn = (contextNamespace: string) =>
+      parseStatQuery({
         args,
         namespace: options.namespace as string | undefined,
-        contextNamespace: kube.namespace,
+        contextNamespace,
         allNamespaces: options.allNamespaces === true,
         windowMs: options.timeWindow as number,
         to: options.to as string | undefined,
@@ -68,6 +67,11 @@ export const command: Command = {
         labelSelector: options.selector as string | undefined,
         unmeshed: options.unmeshed === true,
       });
+    // A wrong line fails before a cluster is looked for.
+    queryIn("default");
+    const kube = await openCluster(context);
+    try {
+      const query = queryIn(kube.namespace);
       const view = { allNamespaces: options.allNamespaces === true, wide: options.output === "wide" };
       if (options.watch === true && console.stdout.isTty && options.output !== "json") {
         const { showStatScreen } = await import("../src/views/stat-screen.ts");

@@ -42,12 +42,11 @@ export const command: Command = {
   async run(options, args, context) {
     const { console, signal } = context;
     const format = parseTapFormat(options.output as string | undefined);
-    const kube = await openCluster(context);
-    try {
-      const query = parseTapQuery({
+    const queryIn = (contextNamespace: string) =>
+      parseTapQuery({
         args,
         namespace: options.namespace as string | undefined,
-        contextNamespace: kube.namespace,
+        contextNamespace,
         to: options.to as string | undefined,
         toNamespace: options.toNamespace as string | undefined,
         maxRps: options.maxRps as number,
@@ -58,6 +57,11 @@ export const command: Command = {
         labelSelector: options.selector as string | undefined,
         headers: format.kind === "json" || format.kind === "jsonpath",
       });
+    // A wrong line fails before a cluster is looked for.
+    queryIn("default");
+    const kube = await openCluster(context);
+    try {
+      const query = queryIn(kube.namespace);
       const targets = await findTapTargets(kube, query, signal);
       const printer = new TapPrinter(format, indexPods(targets.known));
       await streamTap(

@@ -42,14 +42,11 @@ export const command: Command = {
   ],
   async run(options, args, context) {
     const { console, signal } = context;
-    const kube = await openCluster(context);
-    const stop = new AbortController();
-    const either = AbortSignal.any([signal, stop.signal]);
-    try {
-      const query = parseTapQuery({
+    const queryIn = (contextNamespace: string) =>
+      parseTapQuery({
         args,
         namespace: options.namespace as string | undefined,
-        contextNamespace: kube.namespace,
+        contextNamespace,
         to: options.to as string | undefined,
         toNamespace: options.toNamespace as string | undefined,
         maxRps: options.maxRps as number,
@@ -60,6 +57,13 @@ export const command: Command = {
         labelSelector: options.selector as string | undefined,
         headers: false,
       });
+    // A wrong line fails before a cluster is looked for.
+    queryIn("default");
+    const kube = await openCluster(context);
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    try {
+      const query = queryIn(kube.namespace);
       const keys = { hideSources: options.hideSources === true, routes: options.routes === true };
       const targets = await findTapTargets(kube, query, signal);
       const index = indexPods(targets.known);

@@ -20,16 +20,32 @@ export interface EdgesInput {
 export function parseEdgesQuery(input: EdgesInput): EdgesQuery {
   const [word, ...rest] = input.args;
   if (word === undefined || rest.length > 0 || word.includes("/")) {
-    throw refused("EDGES_RESOURCE", "edges takes one resource type, without a name", "meshctl edges deploy");
+    throw refused(
+      "EDGES_RESOURCE",
+      "edges takes one resource type, without a name",
+      "name a kind of workload alone: meshctl edges deploy",
+    );
   }
   if (word === "all")
-    throw refused("EDGES_RESOURCE", "edges cannot show all types at once", "meshctl edges deploy");
+    throw refused(
+      "EDGES_RESOURCE",
+      "edges cannot show all types at once",
+      "name a kind of workload alone: meshctl edges deploy",
+    );
   const kind = resolveKind(word);
   if (kind.role === "service") {
-    throw refused("EDGES_RESOURCE", "a service has no connections of its own", "meshctl edges deploy");
+    throw refused(
+      "EDGES_RESOURCE",
+      "a service has no connections of its own",
+      "name a kind of workload alone: meshctl edges deploy",
+    );
   }
   if (kind.role === "policy" || kind.role === "other") {
-    throw refused("EDGES_RESOURCE", `edges has no ${kind.name}`, "meshctl edges deploy");
+    throw refused(
+      "EDGES_RESOURCE",
+      `edges has no ${kind.name}`,
+      "name a kind of workload alone: meshctl edges deploy",
+    );
   }
   if (input.allNamespaces && input.namespace !== undefined) {
     throw refused(
