@@ -1,8 +1,5 @@
 import type { KubeObject } from "../../base/kube-object.ts";
-import { contextFor, LOCAL_USER } from "./context.ts";
-import type { Operations } from "./operations.ts";
 import { newIdentity } from "./prepare.ts";
-import type { Registry } from "./registry.ts";
 import type { Store } from "./store.ts";
 
 const RBAC = "rbac.authorization.k8s.io/v1";
@@ -158,31 +155,4 @@ export function bootstrapObjects(store: Store, nowMs: number): void {
       subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: group }],
     });
   }
-}
-
-/**
- * Makes Service `default/kubernetes` and its EndpointSlice, which lead to this server. It has an address only once the network allocates
- * one, so this runs when an allocator is there.
- */
-export async function publishKubernetesService(
-  operations: Operations,
-  registry: Registry,
-  endpoint: { readonly host: string; readonly port: number },
-): Promise<void> {
-  const context = contextFor(LOCAL_USER);
-  const labels = { component: "apiserver", provider: "kubernetes" };
-  await operations.create(context, registry.find("", "v1", "services")!, "default", {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: { name: "kubernetes", labels },
-    spec: { ports: [{ name: "https", port: 443, targetPort: endpoint.port }] },
-  });
-  await operations.create(context, registry.find("discovery.k8s.io", "v1", "endpointslices")!, "default", {
-    apiVersion: "discovery.k8s.io/v1",
-    kind: "EndpointSlice",
-    metadata: { name: "kubernetes", labels: { ...labels, "kubernetes.io/service-name": "kubernetes" } },
-    addressType: endpoint.host.includes(":") ? "IPv6" : "IPv4",
-    endpoints: [{ addresses: [endpoint.host], conditions: { ready: true } }],
-    ports: [{ name: "https", port: endpoint.port, protocol: "TCP" }],
-  });
 }

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
-import { MeshError, systemErrorCode, toMeshError } from "../../base/error.ts";
+import { MeshError, systemErrorCode } from "../../base/error.ts";
 import { joinHostPort } from "../../base/ip.ts";
 import type { KubeObject } from "../../base/kube-object.ts";
 import type { Logger } from "../../base/log.ts";
@@ -15,7 +15,7 @@ import { createWebhookAdmission } from "./admission/webhooks.ts";
 import { openPki } from "./auth/pki.ts";
 import { createRbac } from "./auth/rbac.ts";
 import { createTokens, ISSUER, type IssuedToken } from "./auth/tokens.ts";
-import { bootstrapObjects, publishKubernetesService } from "./bootstrap.ts";
+import { bootstrapObjects } from "./bootstrap.ts";
 import { followCrds } from "./crd/follow.ts";
 import { createDiscovery } from "./discovery.ts";
 import { createHandler } from "./handler.ts";
@@ -163,14 +163,6 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     socket.once("close", () => upgraded.delete(socket));
   });
 
-  const publish = (): void => {
-    if (store.get("/services", "default", "kubernetes")) return;
-    publishKubernetesService(operations, registry, { host, port }).catch((caught: unknown) => {
-      log.warn("the Service kubernetes could not be made", { why: toMeshError(caught).message });
-    });
-  };
-  if (hooks.allocateClusterIp) publish();
-
   return {
     url,
     host,
@@ -208,7 +200,6 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
     setClusterIpAllocator: (allocate) => {
       hooks.allocateClusterIp = allocate;
-      publish();
     },
     close: () =>
       new Promise((resolve) => {

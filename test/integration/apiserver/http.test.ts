@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CONFIG_MAPS, configMap, pod, startServer } from "./support.ts";
+
+const CM = "/api/v1/namespaces/demo/configmaps";
+
+test("requests without credentials, or with bad ones, get 401, health and version excepted", async (t) => {
+  const { request } = await startServer(t);
+  const anonymous = { "x-anonymous": "1" };
+  assert.equal((await request("GET", CM, undefined, anonymous)).status, 401);
+  assert.equal((await request("GET", CM, undefined, { authorization: "Bearer a.b.c" })).status, 401);
+  for (const path of ["/healthz", "/livez", "/readyz"]) {
+    assert.equal((await request("GET", path, undefined, anonymous)).body, "ok");
+  }
+  assert.equal((await request("GET", "/version", undefined, anonymous)).body.gitVersion, "v1.32.0");
+});
+
+test("a service account's token is its identity, limited by audience, pod and RBAC", async (t) => {
+  const { api, request } = await startServer(t);
+  const made = await request("POST", "/api/v1/namespaces/demo/pods", pod("p"));
+  const bound = { kind: "Pod", apiVersion: "v1", name: "p", uid: made.body.metadata.uid };
+  const mint = (spec: object) =>
+    request("POST", "/api/v1/namespaces/demo/serviceaccounts/default/token", { spec });
+  const reply = await mint({ audiences: ["identity.l5d.io"], expirationSeconds: 600, boundObjectRef: bound });
+  assert.equal(reply.status, 201);
+  const { token } = reply.body.status;
+  const review = (audiences?: string[]) =>
+    request("POST", "/apis/authentication.k8s.io/v1/tokenreviews", {
+      apiVersion: "authentication.k8s.io/v1",
+      kind: "TokenReview",
+      spec: { token, ...(audiences ? { audiences } : {}) },
+    });
+  const good = (await review(["identity.l5d.io", "other"])).body.status;
+  assert.equal(good.authenticated, true);
+  assert.equal(good.user.username, "system:serviceaccount:demo:default");
+  assert.deepEqual(good.audiences, ["identity.l5d.io"]);
+  assert.deepEqual(good.user.extra["authentication.kubernetes.io/pod-name"], ["p"]);
+  assert.equal((await review()).body.status.authenticated, false, "the API server is another audience");
+  assert.equal((await request("GET", CM, undefined, { authorization: `Bearer ${token}` })).status, 401);
+
+  const own = api.mintToken("demo", "default", [], 600).token;
+  const refused = await request("GET", CM, undefined, { authorization: `Bearer ${own}` });
+  assert.equal(refused.status, 403);
+  assert.equal(
+    refused.body.message,
+    'configmaps is forbidden: User "system:serviceaccount:demo:default" cannot list resource "configmaps" in API group "" in the namespace "demo"',
+  );
+
+  await request("DELETE", "/api/v1/namespaces/demo/pods/p");
+  assert.match((await review(["identity.l5d.io"])).body.status.error, /pod demo\/p has been deleted/);
+  assert.equal((await mint({ expirationSeconds: 60 })).status, 422);
+});
+
+test("impersonation takes the other's place, when RBAC lets the caller", async (t) => {
+  const { api, request } = await startServer(t);
+  const asAnn = await request("GET", CM, undefined, { "impersonate-user": "ann" });
+  assert.match(asAnn.body.message, /User "ann" cannot list/);
+  const asMaster = await request("GET", CM, undefined, {
+    "impersonate-user": "ann",
+    "impersonate-group": "system:masters",
+  });
+  assert.equal(asMaster.status, 200);
+  const token = api.mintToken("demo", "default", [], 600).token;
+  const climbing = await request("GET", CM, undefined, {
+    authorization: `Bearer ${token}`,
+    "impersonate-user": "root",
+    "impersonate-group": "system:masters",
+  });
+  assert.match(climbing.body.message, /users "root" is forbidden: .* cannot impersonate resource "users"/);
+});
+
+test("watch tells objects, changes into and out of a selection, and versions to go on from", async (t) => {
+  const { api, lines, request } = await startServer(t);
+  await api.objects.create(CONFIG_MAPS, configMap("a"));
+  const list = await request("GET", CM);
+  const since = list.body.metadata.resourceVersion;
+  await api.objects.mergePatch(CONFIG_MAPS, "demo", "a", { metadata: { labels: { on: "1" } } });
+  await api.objects.mergePatch(CONFIG_MAPS, "demo", "a", { data: { x: "1" } });
+  await api.objects.mergePatch(CONFIG_MAPS, "demo", "a", { metadata: { labels: { on: null } } });
+  await api.objects.delete(CONFIG_MAPS, "demo", "a");
+  const all = await lines(`${CM}?watch=1&resourceVersion=${since}`, 4);
+  assert.deepEqual(
+    all.map((each) => each.type),
+    ["MODIFIED", "MODIFIED", "MODIFIED", "DELETED"],
+  );
+  const selected = await lines(`${CM}?watch=1&resourceVersion=${since}&labelSelector=on`, 3);
+  assert.deepEqual(
+    selected.map((each) => each.type),
+    ["ADDED", "MODIFIED", "DELETED"],
+  );
+  const versions = all.map((each) => Number(each.object.metadata.resourceVersion));
+  assert.deepEqual(
+    versions,
+    versions.toSorted((a, b) => a - b),
+  );
+});
+
+test("watch from a forgotten version, or one of another life, is an ERROR event with 410", async (t) => {
+  const { api, lines } = await startServer(t, { revisionsMax: 4 });
+  await api.objects.create(CONFIG_MAPS, configMap("a"));
+  for (let value = 0; value < 10; value++) {
+    await api.objects.mergePatch(CONFIG_MAPS, "demo", "a", { data: { value: String(value) } });
+  }
+  for (const version of [1, 1_000_000]) {
+    const [event] = await lines(`${CM}?watch=1&resourceVersion=${version}`, 1);
+    assert.equal(event!.type, "ERROR");
+    assert.deepEqual([event!.object.code, event!.object.reason], [410, "Expired"]);
+  }
+});
+
+test("watch marks the end of the initial events, and its own end with a bookmark", async (t) => {
+  const { api, lines } = await startServer(t);
+  await api.objects.create(CONFIG_MAPS, configMap("a"));
+  const query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+  const [added, mark] = await lines(`${CM}?${query}`, 2);
+  assert.equal(added!.type, "ADDED");
+  assert.equal(mark!.type, "BOOKMARK");
+  assert.equal(mark!.object.metadata.annotations["k8s.io/initial-events-end"], "true");
+});
+
+test("lists page by limit and continue without gaps or doubles", async (t) => {
+  const { api, request } = await startServer(t);
+  for (const name of ["e", "b", "a", "d", "c"]) await api.objects.create(CONFIG_MAPS, configMap(name));
+  const names: string[] = [];
+  let token = "";
+  do {
+    const page = await request("GET", `${CM}?limit=2${token ? `&continue=${token}` : ""}`);
+    names.push(...page.body.items.map((each: { metadata: { name: string } }) => each.metadata.name));
+    token = page.body.metadata.continue ?? "";
+  } while (token);
+  assert.deepEqual(names, ["a", "b", "c", "d", "e"]);
+  assert.equal((await request("GET", `${CM}?limit=1&continue=nonsense`)).status, 400);
+});
+
+test("unknown fields warn or are refused, as the request wants, and are never stored", async (t) => {
+  const { request } = await startServer(t);
+  const odd = { ...configMap("a"), foo: 1 };
+  const strict = await request("POST", `${CM}?fieldValidation=Strict`, odd);
+  assert.equal(strict.status, 400);
+  assert.match(strict.body.message, /strict decoding error: unknown field "foo"/);
+  const warned = await request("POST", `${CM}?fieldValidation=Warn`, odd);
+  assert.equal(warned.headers.warning, '299 - "unknown field \\"foo\\""');
+  assert.equal(warned.body.foo, undefined);
+});
+
+test("dry run answers as if, and writes nothing", async (t) => {
+  const { request } = await startServer(t);
+  assert.equal((await request("POST", `${CM}?dryRun=All`, configMap("a"))).status, 201);
+  assert.equal((await request("GET", `${CM}/a`)).status, 404);
+});
+
+test("server-side apply is refused with 415 and what to use instead", async (t) => {
+  const { request } = await startServer(t);
+  const reply = await request("PATCH", `${CM}/a?fieldManager=x`, configMap("a"), {
+    "content-type": "application/apply-patch+yaml",
+  });
+  assert.equal(reply.status, 415);
+  assert.match(reply.body.message, /--server-side=false/);
+});
+
+test("bad requests get a Status each, and the connection goes on", async (t) => {
+  const { request } = await startServer(t);
+  const cases: [method: string, path: string, body: unknown, status: number][] = [
+    ["GET", "/api/v1/namespaces/demo/nonsense", undefined, 404],
+    ["GET", "/apis/nope.io/v1", undefined, 404],
+    ["GET", `${CM}/missing`, undefined, 404],
+    ["POST", CM, "{not json", 400],
+    ["POST", CM, { kind: "Secret", apiVersion: "v1", metadata: { name: "a" } }, 400],
+    ["POST", CM, configMap("a", {}, "other"), 400],
+    ["POST", CM, configMap("Not_A_Name"), 422],
+    ["PUT", `${CM}/a`, configMap("b"), 400],
+    ["GET", `${CM}?labelSelector=a%20b`, undefined, 400],
+    ["GET", `${CM}?fieldSelector=data.x%3D1`, undefined, 400],
+    ["GET", `${CM}?watch=1&resourceVersion=x`, undefined, 400],
+    ["POST", "/api/v1/configmaps", configMap("a"), 400],
+    ["PATCH", `${CM}/a`, {}, 415],
+  ];
+  for (const [method, path, body, status] of cases) {
+    const reply = await request(method, path, body);
+    assert.equal(reply.status, status, `${method} ${path}: ${JSON.stringify(reply.body)}`);
+    assert.equal(reply.body.kind, "Status", `${method} ${path}`);
+    assert.equal(reply.body.code, status);
+  }
+});
+
+test("events of events.k8s.io are the core events in other words", async (t) => {
+  const { request } = await startServer(t);
+  await request("POST", "/api/v1/namespaces/demo/events", {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { name: "e1" },
+    involvedObject: { kind: "Pod", name: "p", namespace: "demo" },
+    reason: "Started",
+    message: "it runs",
+    type: "Normal",
+  });
+  const list = await request(
+    "GET",
+    "/apis/events.k8s.io/v1/namespaces/demo/events?fieldSelector=regarding.name%3Dp",
+  );
+  assert.equal(list.body.items[0].note, "it runs");
+  assert.equal(list.body.items[0].regarding.name, "p");
+});
+
+test("deletecollection takes the selected ones only", async (t) => {
+  const { api, request } = await startServer(t);
+  for (const name of ["a", "b", "c"]) {
+    const made = configMap(name);
+    made.metadata.labels = { keep: name === "b" ? "yes" : "no" };
+    await api.objects.create(CONFIG_MAPS, made);
+  }
+  assert.equal((await request("DELETE", `${CM}?labelSelector=keep%3Dno`)).status, 200);
+  assert.deepEqual(
+    api.objects.list(CONFIG_MAPS, "demo").map((each) => each.metadata.name),
+    ["b"],
+  );
+});
