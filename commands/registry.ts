@@ -49,6 +49,12 @@ export const registry: VerbRegistry = {
       daemon: true,
       load: () => import("./proxy.ts"),
     },
+    "control-plane": {
+      summary: "the processes that proxies ask: identity, and controller (discovery, policy, injector)",
+      group: "Processes of the mesh",
+      daemon: true,
+      load: () => import("./control-plane.ts"),
+    },
     version: {
       summary: "versions of this program, the control plane and the proxies",
       group: "This program",

@@ -1,7 +1,7 @@
 import { promises as dns } from "node:dns";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { connect, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
@@ -89,7 +89,7 @@ async function resolve({ host, dnsServers }: CertifyClientOptions): Promise<stri
 function open(
   address: string,
   { host, port }: CertifyClientOptions,
-  tls: Parameters<typeof connect>[0] & object,
+  tls: ConnectionOptions,
 ): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ ...tls, host: address, port });

@@ -1,0 +1,119 @@
+import { readFileSync } from "node:fs";
+import { MeshError } from "../../base/error.ts";
+import { IDENTITY_SERVICE, workloadIdentity } from "../../base/names.ts";
+import { isRequestProblem, readWorkloadRequest } from "../../identity/ca.ts";
+import { createCredentials } from "../../identity/mesh-credentials.ts";
+import { aborted, type ControlProcess, createControlRegistry, STOP_GRACE_MS } from "../process.ts";
+import { startAdminServer } from "../serve/admin-server.ts";
+import { startMeshGrpcServer } from "../serve/mesh-grpc-server.ts";
+import { identityRoutes } from "./identity-routes.ts";
+import { IssuerFiles } from "./issuer-files.ts";
+import { createTokenReviewer, mayReviewTokens } from "./token-review.ts";
+
+export interface IdentityProcess extends ControlProcess {
+  readonly port: number;
+  readonly issuerDir: string;
+  readonly lifetimeMs: number;
+  readonly skewMs: number;
+}
+
+const MIN_REFRESH_MS = 10_000;
+const MAX_REFRESH_MS = 86_400_000;
+
+/**
+ * The identity service: alone with the issuer's key. It signs its own certificate first, then those of who proves by token to be
+ * a service account. Ends with the signal.
+ *
+ * @throws MeshError `IDENTITY_FORBIDDEN` when it may not review tokens; `IDENTITY_TRUST_ANCHORS_INVALID`; `LISTEN_FAILED`
+ */
+export async function runIdentity(options: IdentityProcess): Promise<void> {
+  const { client, clock, random, log, signal, namespace, trustDomain, lifetimeMs, skewMs } = options;
+  const registry = createControlRegistry(clock);
+  const issuer = new IssuerFiles({
+    issuerDir: options.issuerDir,
+    trustRootsFile: options.trustRootsFile,
+    clock,
+    log,
+  });
+  const localName = workloadIdentity(IDENTITY_SERVICE, namespace, namespace, trustDomain);
+  const credentials = createCredentials({
+    localName,
+    trustAnchorsPem: readFileSync(options.trustRootsFile, "utf8"),
+    trustAnchorsOrigin: options.trustRootsFile,
+    clock,
+    random,
+    log,
+    minRefreshMs: MIN_REFRESH_MS,
+    maxRefreshMs: MAX_REFRESH_MS,
+    async certify({ identity, requestDer }) {
+      const authority = await issuer.current();
+      const request = await readWorkloadRequest(requestDer, identity);
+      if (isRequestProblem(request)) {
+        throw new MeshError({ kind: "bug", code: "IDENTITY_OWN_REQUEST", message: request.message });
+      }
+      const issued = await authority.issue(request, { nowMs: clock.now(), lifetimeMs, skewMs });
+      return { ...issued, intermediatesDer: authority.intermediatesDer };
+    },
+  });
+  registry.gauge("issuer_cert_ttl_seconds", "Time until the issuer's certificate ends");
+  let problem: string | undefined = "tokenreviews: not asked yet";
+  const admin = await startAdminServer({
+    host: options.listenHost,
+    port: options.adminPort,
+    metrics: registry,
+    notReady: () => [
+      ...(credentials.current() ? [] : ["certificate: none yet"]),
+      ...(problem === undefined ? [] : [problem]),
+    ],
+  });
+  const refreshing = credentials.start(signal);
+  try {
+    await Promise.race([credentials.ready, aborted(signal)]);
+    if (signal.aborted) return;
+    const server = await startMeshGrpcServer({
+      host: options.listenHost,
+      port: options.port,
+      name: "identity",
+      credentials,
+      clock,
+      log,
+      routes: identityRoutes({
+        issuer: () => issuer.current(),
+        reviewToken: createTokenReviewer(client),
+        namespace,
+        trustDomain,
+        lifetimeMs,
+        skewMs,
+        clock,
+        log,
+      }),
+    });
+    await assertMayReview(options);
+    problem = undefined;
+    await aborted(signal);
+    problem = "stopping";
+    await server.stop(STOP_GRACE_MS);
+  } finally {
+    await admin.stop();
+    if (signal.aborted) await refreshing;
+  }
+}
+
+/** Without that permission every certificate would be refused: better not to run than to look as if. */
+async function assertMayReview({ client, log }: IdentityProcess): Promise<void> {
+  let allowed: boolean | undefined;
+  try {
+    allowed = await mayReviewTokens(client);
+  } catch (error) {
+    // The permission itself is not in doubt, only the question could not be put.
+    log.warn("cannot ask whether tokens may be reviewed", { error: (error as Error).message });
+    return;
+  }
+  if (allowed !== false) return;
+  throw new MeshError({
+    kind: "environment",
+    code: "IDENTITY_FORBIDDEN",
+    message: "identity may not create tokenreviews.authentication.k8s.io",
+    hint: "apply the control plane's ClusterRole and binding again: meshctl install --skip-crds | kubectl apply -f -",
+  });
+}

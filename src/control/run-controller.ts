@@ -1,0 +1,194 @@
+import { readFileSync } from "node:fs";
+import { MeshError } from "../base/error.ts";
+import { type Network, tryParseNetwork } from "../base/ip.ts";
+import { CONTROLLER_NAME, IDENTITY_SERVICE, workloadIdentity } from "../base/names.ts";
+import { createCredentials } from "../identity/mesh-credentials.ts";
+import { ApiSource } from "../kube/api-source.ts";
+import { Store } from "../kube/store.ts";
+import { DEFAULT_POLICIES } from "../policy/default-policy.ts";
+import { parsePortRanges } from "../values/port-ranges.ts";
+import type { Values } from "../values/values.ts";
+import type { ControlSettings } from "./control-settings.ts";
+import { destinationRoutes } from "./destination/destination-routes.ts";
+import { createCertifyClient } from "./identity/certify-client.ts";
+import { ClusterIndex, WATCHED } from "./index/cluster-index.ts";
+import { Views } from "./index/view.ts";
+import { createEventWriter } from "./injector/event-writer.ts";
+import { createFileValues } from "./injector/file-values.ts";
+import { reviewInjection } from "./injector/inject-review.ts";
+import { createOwnerResolver } from "./injector/owners.ts";
+import { startWebhookServer } from "./injector/webhook-server.ts";
+import { policyRoutes } from "./policy/policy-routes.ts";
+import { aborted, type ControlProcess, createControlRegistry, STOP_GRACE_MS } from "./process.ts";
+import { startAdminServer } from "./serve/admin-server.ts";
+import { startMeshGrpcServer } from "./serve/mesh-grpc-server.ts";
+
+export interface ControllerProcess extends ControlProcess {
+  readonly clusterDomain: string;
+  /** Empty list: those of the values. */
+  readonly clusterNetworks: readonly string[];
+  readonly ports: { readonly destination: number; readonly policy: number; readonly injector: number };
+  readonly valuesFile: string;
+  readonly tlsDir: string;
+  readonly tokenFile: string;
+  readonly identity: { readonly host: string; readonly port: number };
+  readonly dnsServers: readonly string[];
+  /** Undefined: those of the values. */
+  readonly defaultInboundPolicy: string | undefined;
+  readonly defaultOpaquePorts: string | undefined;
+}
+
+const MIN_REFRESH_MS = 10_000;
+const MAX_REFRESH_MS = 86_400_000;
+
+/**
+ * The controller: destination, policy and the injector's webhook over one index of the cluster. Ends with the signal.
+ *
+ * The injector listens first, since it needs neither certificate nor index; discovery when there is a certificate; `/ready` says
+ * yes when the index is filled as well.
+ *
+ * @throws MeshError `VALUES_INVALID`, `CONTROL_BAD_FLAG`, `LISTEN_FAILED`, `IDENTITY_TRUST_ANCHORS_INVALID`, `INJECTOR_NO_CERTIFICATE`
+ */
+export async function runController(options: ControllerProcess): Promise<void> {
+  const { client, clock, random, log, signal, namespace, trustDomain, listenHost, ports } = options;
+  const values = createFileValues(options.valuesFile, options.trustRootsFile);
+  const settings = settingsFrom(options, values());
+  const registry = createControlRegistry(clock);
+  const credentials = createCredentials({
+    localName: workloadIdentity(CONTROLLER_NAME, namespace, namespace, trustDomain),
+    trustAnchorsPem: readFileSync(options.trustRootsFile, "utf8"),
+    trustAnchorsOrigin: options.trustRootsFile,
+    clock,
+    random,
+    log,
+    minRefreshMs: MIN_REFRESH_MS,
+    maxRefreshMs: MAX_REFRESH_MS,
+    certify: createCertifyClient({
+      ...options.identity,
+      serverName: workloadIdentity(IDENTITY_SERVICE, namespace, namespace, trustDomain),
+      tokenFile: options.tokenFile,
+      dnsServers: options.dnsServers,
+    }),
+  });
+
+  const index = new ClusterIndex();
+  const stores = WATCHED.map((resource) => ({ resource, store: new Store(index) }));
+  const source = new ApiSource({ client, clock, random, log });
+  const watching = stores.map(({ resource, store }) =>
+    source.run(resource, (event) => store.handle(event), signal),
+  );
+  const ready = Promise.all(stores.map(({ store }) => store.ready)).then(() => log.info("index filled"));
+  const cached = registry.gauge("cache_size", "Objects that are watched");
+  registry.onScrape(() => {
+    for (const { resource, store } of stores) cached.set(store.size, { kind: resource.plural });
+  });
+
+  let isServing = false;
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    const admin = await startAdminServer({
+      host: listenHost,
+      port: options.adminPort,
+      metrics: registry,
+      notReady: () => [
+        ...(signal.aborted ? ["stopping"] : []),
+        ...(credentials.current() ? [] : ["certificate: none yet"]),
+        ...(isServing ? [] : ["discovery: not listening yet"]),
+        ...stores.flatMap(({ resource, store }) =>
+          store.isReady ? [] : [`${resource.plural}: not listed yet`],
+        ),
+      ],
+    });
+    stops.push(() => admin.stop());
+    const resolveOwner = createOwnerResolver(client);
+    const event = createEventWriter(client, clock, log);
+    const webhook = await startWebhookServer({
+      host: listenHost,
+      port: ports.injector,
+      tlsDir: options.tlsDir,
+      log,
+      review: (request) =>
+        reviewInjection(
+          {
+            values,
+            log,
+            owner: resolveOwner,
+            event,
+            // A namespace that was just made may not have reached the watch.
+            namespace: async (name) =>
+              index.namespace(name) ??
+              (await client
+                .request("GET", `/api/v1/namespaces/${name}`, { timeoutMs: 2000 })
+                .catch(() => undefined)),
+          },
+          request,
+        ),
+    });
+    stops.push(() => webhook.stop());
+
+    void credentials.start(signal);
+    await Promise.race([credentials.ready, aborted(signal)]);
+    if (signal.aborted) return;
+    const views = new Views(index.topics);
+    const shared = { host: listenHost, credentials, clock, log };
+    const destination = await startMeshGrpcServer({
+      ...shared,
+      name: "destination",
+      port: ports.destination,
+      routes: destinationRoutes({ index, views, settings, ready }),
+    });
+    stops.push(() => destination.stop(STOP_GRACE_MS));
+    const policy = await startMeshGrpcServer({
+      ...shared,
+      name: "policy",
+      port: ports.policy,
+      routes: policyRoutes({ index, views, settings, ready, log }),
+    });
+    stops.push(() => policy.stop(STOP_GRACE_MS));
+    isServing = true;
+    await aborted(signal);
+  } finally {
+    await Promise.allSettled(stops.map((stop) => stop()));
+    if (signal.aborted) await Promise.all(watching);
+  }
+}
+
+/** Flags first, then the installation's values. */
+function settingsFrom(options: ControllerProcess, values: Values): ControlSettings {
+  const policyName = options.defaultInboundPolicy ?? values.proxy.defaultInboundPolicy;
+  const defaultInboundPolicy = DEFAULT_POLICIES.find((name) => name === policyName);
+  if (!defaultInboundPolicy) {
+    throw badFlag(`default inbound policy "${policyName}" is none of ${DEFAULT_POLICIES.join(", ")}`);
+  }
+  const opaque = parsePortRanges(options.defaultOpaquePorts ?? values.proxy.opaquePorts);
+  if (opaque.invalid.length > 0)
+    throw badFlag(`default opaque ports: "${opaque.invalid[0]}" is no port and no range`);
+  const networks =
+    options.clusterNetworks.length > 0 ? options.clusterNetworks : values.clusterNetworks.split(",");
+  return {
+    namespace: options.namespace,
+    trustDomain: options.trustDomain,
+    clusterDomain: options.clusterDomain.replace(/^\.|\.$/g, ""),
+    clusterNetworks: networks.filter((text) => text.trim() !== "").map(parseNetwork),
+    defaultInboundPolicy,
+    defaultOpaquePorts: opaque.ranges,
+    enableH2Upgrade: values.enableH2Upgrade,
+    enableIpv6: !values.disableIpv6,
+    inboundPort: values.proxy.ports.inbound,
+  };
+}
+
+function parseNetwork(text: string): Network {
+  const network = tryParseNetwork(text);
+  if (network) return network;
+  throw badFlag(`cluster networks: "${text}" is no network like 10.0.0.0/8`);
+}
+
+function badFlag(message: string): MeshError {
+  return new MeshError({
+    kind: "user",
+    code: "CONTROL_BAD_FLAG",
+    message,
+    hint: "correct the flag, or the value in ConfigMap meshctl-config",
+  });
+}
