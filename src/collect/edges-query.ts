@@ -20,39 +20,39 @@ export interface EdgesInput {
 export function parseEdgesQuery(input: EdgesInput): EdgesQuery {
   const [word, ...rest] = input.args;
   if (word === undefined || rest.length > 0 || word.includes("/")) {
-    throw refused(
-      "EDGES_RESOURCE",
-      "edges takes one resource type, without a name",
-      "name a kind of workload alone: meshctl edges deploy",
-    );
+    throw refused({
+      code: "EDGES_RESOURCE",
+      message: "edges takes one resource type, without a name",
+      hint: "name a kind of workload alone: meshctl edges deploy",
+    });
   }
   if (word === "all")
-    throw refused(
-      "EDGES_RESOURCE",
-      "edges cannot show all types at once",
-      "name a kind of workload alone: meshctl edges deploy",
-    );
+    throw refused({
+      code: "EDGES_RESOURCE",
+      message: "edges cannot show all types at once",
+      hint: "name a kind of workload alone: meshctl edges deploy",
+    });
   const kind = resolveKind(word);
   if (kind.role === "service") {
-    throw refused(
-      "EDGES_RESOURCE",
-      "a service has no connections of its own",
-      "name a kind of workload alone: meshctl edges deploy",
-    );
+    throw refused({
+      code: "EDGES_RESOURCE",
+      message: "a service has no connections of its own",
+      hint: "name a kind of workload alone: meshctl edges deploy",
+    });
   }
   if (kind.role === "policy" || kind.role === "other") {
-    throw refused(
-      "EDGES_RESOURCE",
-      `edges has no ${kind.name}`,
-      "name a kind of workload alone: meshctl edges deploy",
-    );
+    throw refused({
+      code: "EDGES_RESOURCE",
+      message: `edges has no ${kind.name}`,
+      hint: "name a kind of workload alone: meshctl edges deploy",
+    });
   }
   if (input.allNamespaces && input.namespace !== undefined) {
-    throw refused(
-      "EDGES_FLAGS",
-      "--all-namespaces and --namespace flags are mutually exclusive",
-      "leave out one of them",
-    );
+    throw refused({
+      code: "EDGES_FLAGS",
+      message: "--all-namespaces and --namespace flags are mutually exclusive",
+      hint: "leave out one of them",
+    });
   }
   return {
     kind,
@@ -61,6 +61,10 @@ export function parseEdgesQuery(input: EdgesInput): EdgesQuery {
   };
 }
 
-function refused(code: string, message: string, hint: string): MeshError {
-  return new MeshError({ kind: "usage", code, message, hint });
+function refused(options: {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}): MeshError {
+  return new MeshError({ kind: "usage", ...options });
 }

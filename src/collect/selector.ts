@@ -19,11 +19,19 @@ export interface Selection {
 export function parseSelection(args: readonly string[]): readonly Selection[] {
   const [first, ...rest] = args;
   if (first === undefined) {
-    throw usage("SELECTOR_MISSING", "no resource is named", "name one, like deploy, deploy/web or ns/demo");
+    throw usage({
+      code: "SELECTOR_MISSING",
+      message: "no resource is named",
+      hint: "name one, like deploy, deploy/web or ns/demo",
+    });
   }
   if (first === "all") {
     if (rest.length > 0)
-      throw usage("SELECTOR_ALL_ALONE", "all must be the only resource", `leave out "${rest[0]}"`);
+      throw usage({
+        code: "SELECTOR_ALL_ALONE",
+        message: "all must be the only resource",
+        hint: `leave out "${rest[0]}"`,
+      });
     return ALL_KINDS.map((word) => ({ kind: resolveKind(word), name: undefined }));
   }
   if (first.includes("/")) return distinct(args.map(parseOne));
@@ -39,11 +47,11 @@ export function parseSelection(args: readonly string[]): readonly Selection[] {
 export function parseOneSelection(args: readonly string[]): Selection {
   const selections = parseSelection(args);
   if (selections.length !== 1) {
-    throw usage(
-      "SELECTOR_INVALID",
-      `one resource is expected, not ${selections.length}`,
-      "name one, like deploy/web",
-    );
+    throw usage({
+      code: "SELECTOR_INVALID",
+      message: `one resource is expected, not ${selections.length}`,
+      hint: "name one, like deploy/web",
+    });
   }
   return selections[0]!;
 }
@@ -56,9 +64,18 @@ export function formatSelection(selection: Selection): string {
 function parseOne(text: string): Selection {
   const parts = text.split("/");
   if (parts.length > 2 || parts.some((part) => part === "")) {
-    throw usage("SELECTOR_INVALID", `invalid resource string: ${text}`, "write TYPE/NAME, like deploy/web");
+    throw usage({
+      code: "SELECTOR_INVALID",
+      message: `invalid resource string: ${text}`,
+      hint: "write TYPE/NAME, like deploy/web",
+    });
   }
-  if (parts[0] === "all") throw usage("SELECTOR_ALL_ALONE", "all must be the only resource", "name it alone");
+  if (parts[0] === "all")
+    throw usage({
+      code: "SELECTOR_ALL_ALONE",
+      message: "all must be the only resource",
+      hint: "name it alone",
+    });
   return { kind: resolveKind(parts[0]!), name: parts[1] };
 }
 
@@ -67,19 +84,27 @@ function distinct(selections: readonly Selection[]): readonly Selection[] {
   for (const selection of selections) {
     const text = formatSelection(selection);
     if (seen.has(text))
-      throw usage("SELECTOR_DUPLICATE", `${text} is named twice`, "name each resource once");
+      throw usage({
+        code: "SELECTOR_DUPLICATE",
+        message: `${text} is named twice`,
+        hint: "name each resource once",
+      });
     seen.add(text);
     if (selection.name !== undefined && seen.has(selection.kind.short)) {
-      throw usage(
-        "SELECTOR_DUPLICATE",
-        `${text} is among every ${selection.kind.short}`,
-        "leave one of them out",
-      );
+      throw usage({
+        code: "SELECTOR_DUPLICATE",
+        message: `${text} is among every ${selection.kind.short}`,
+        hint: "leave one of them out",
+      });
     }
   }
   return selections;
 }
 
-function usage(code: string, message: string, hint: string): MeshError {
-  return new MeshError({ kind: "usage", code, message, hint });
+function usage(options: {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}): MeshError {
+  return new MeshError({ kind: "usage", ...options });
 }
