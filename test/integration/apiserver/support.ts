@@ -160,8 +160,13 @@ export interface KubectlResult {
   readonly stderr: string;
 }
 
-/** Runs kubectl with this server's kubeconfig only, and a cache of its own. */
-export function kubectl(server: TestServer, args: readonly string[], input?: string): Promise<KubectlResult> {
+/** Runs kubectl with this server's kubeconfig only, and a cache of its own. It is ended once its output matches `until`. */
+export function kubectl(
+  server: TestServer,
+  args: readonly string[],
+  input?: string,
+  until?: RegExp,
+): Promise<KubectlResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(
       findKubectl()!,
@@ -172,6 +177,7 @@ export function kubectl(server: TestServer, args: readonly string[], input?: str
     let stderr = "";
     child.stdout.on("data", (chunk: Buffer) => {
       stdout += chunk.toString("utf8");
+      if (until?.test(stdout)) child.kill();
     });
     child.stderr.on("data", (chunk: Buffer) => {
       stderr += chunk.toString("utf8");
