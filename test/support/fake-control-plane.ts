@@ -88,7 +88,8 @@ export async function startFakeControlPlane(
     session.on("error", () => {});
     session.on("close", () => sessions.delete(session));
   });
-  h2.on("stream", (stream, headers) => {
+  h2.on("stream", (opened, headers) => {
+    const stream = opened as ServerHttp2Stream;
     stream.on("error", () => {});
     const chunks: Buffer[] = [];
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -118,8 +119,9 @@ export async function startFakeControlPlane(
       try {
         const peer = peerIdentity(secure);
         h2.once("session", (session) => peers.set(session, peer));
-        // Node's HTTP/2 server insists on ALPN, which mesh TLS to a real port does not use.
-        Object.defineProperty(secure, "alpnProtocol", { value: "h2" });
+        // Node's HTTP/2 server insists on ALPN, which mesh TLS to a real port does not use, and waits for `secureConnect`,
+        // which only a client emits.
+        Object.assign(secure, { alpnProtocol: "h2", secureConnecting: false });
         h2.emit("connection", secure);
       } catch {
         secure.destroy();
