@@ -63,13 +63,11 @@ export async function streamTap(
   await Promise.all(
     targets.pods.map(async (pod, podIndex) => {
       const name = `${pod.namespace}/${pod.name}`;
+      const losses = createLossNotice(name, handlers.onNotice);
       try {
         for await (const line of openTap(kube, pod, targets.path, signal)) {
-          if ("coverage" in line) {
-            const { lost } = line.coverage;
-            if (lost > 0)
-              handlers.onNotice(`${name}: ${lost} not shown (more than --max-rps, or too fast to send)`);
-          } else handlers.onEvent({ podIndex, pod, line });
+          if ("coverage" in line) losses.add(line);
+          else handlers.onEvent({ podIndex, pod, line });
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -82,6 +80,23 @@ export async function streamTap(
       }
     }),
   );
+}
+
+/** Between two notices of losses of one pod, by the proxy's clock: the first comes at once, others are added up. */
+const LOSS_NOTICE_EVERY_MS = 10_000;
+
+function createLossNotice(name: string, onNotice: (text: string) => void) {
+  let lost = 0;
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  return {
+    add({ coverage }: CoverageLine): void {
+      lost += coverage.lost;
+      if (lost === 0 || coverage.toMs - toldAtMs < LOSS_NOTICE_EVERY_MS) return;
+      onNotice(`${name}: ${lost} not shown (more than --max-rps, or too fast to send)`);
+      lost = 0;
+      toldAtMs = coverage.toMs;
+    },
+  };
 }
 
 async function* openTap(
