@@ -1,9 +1,9 @@
 import chalk from "chalk";
-import { Box, render, Text, useApp, useInput } from "ink";
+import { Box, render, Text, useApp, useInput, useWindowSize } from "ink";
 import { createElement as h, type ReactElement, useEffect, useState } from "react";
 import type { Console } from "../cli/console.ts";
 import { type StatTableOptions, type StatTableView, statCells } from "./stat-table.ts";
-import { renderTable } from "./table.ts";
+import { type Column, renderTable } from "./table.ts";
 
 const REFRESH_MS = 2000;
 
@@ -43,7 +43,7 @@ export async function showStatScreen<C>(options: StatScreenOptions<C>): Promise<
 
 function StatScreen<C>(options: StatScreenOptions<C>): ReactElement {
   const { exit } = useApp();
-  const [frame, setFrame] = useState<StatFrameProps>({
+  const [frame, setFrame] = useState<Omit<StatFrameProps, "width">>({
     tables: undefined,
     view: options.view,
     notice: undefined,
@@ -72,7 +72,8 @@ function StatScreen<C>(options: StatScreenOptions<C>): ReactElement {
       clearTimeout(timer);
     };
   }, [options]);
-  return h(StatFrame, frame);
+  const { columns: width } = useWindowSize();
+  return h(StatFrame, { ...frame, width });
 }
 
 export interface StatFrameProps {
@@ -80,17 +81,19 @@ export interface StatFrameProps {
   readonly tables: readonly StatTableView[] | undefined;
   readonly view: StatTableOptions;
   readonly notice: string | undefined;
+  /** Columns of the terminal. */
+  readonly width: number;
 }
 
 /** One picture of the screen. */
-export function StatFrame({ tables, view, notice }: StatFrameProps): ReactElement {
+export function StatFrame({ tables, view, notice, width }: StatFrameProps): ReactElement {
   const blocks = (tables ?? []).map((table) => {
     const { columns, cells } = statCells(
       table,
       view,
       (tables?.length ?? 0) > 1 ? `${table.kind.short}/` : "",
     );
-    const [header = "", ...lines] = renderTable(columns, cells).trimEnd().split("\n");
+    const [header = "", ...lines] = fitTable(columns, cells, width);
     return h(
       Box,
       { key: table.kind.name, flexDirection: "column", marginBottom: 1 },
@@ -108,6 +111,18 @@ export function StatFrame({ tables, view, notice }: StatFrameProps): ReactElemen
     notice === undefined ? null : h(Text, { key: "notice", color: "yellow" }, notice),
     h(Text, { key: "keys", dimColor: true }, "(press q to quit)"),
   );
+}
+
+/** Lines of a table with the widest gap that the terminal has room for. */
+function fitTable(
+  columns: readonly Column[],
+  cells: readonly (readonly string[])[],
+  width: number,
+): string[] {
+  for (let gap = 3; ; gap--) {
+    const lines = renderTable(columns, cells, gap).trimEnd().split("\n");
+    if (gap === 1 || lines.every((line) => line.length <= width)) return lines;
+  }
 }
 
 /** Success rates by how they are: red below 95 %, yellow below 99 %. */

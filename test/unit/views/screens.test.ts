@@ -157,7 +157,7 @@ test("stat screen shows the table, a notice, and what it waits for", () => {
   const view = { allNamespaces: false, wide: false };
   const tables = [{ kind: { name: "deployment", short: "deploy" }, rows: [STAT_ROW] }];
   const frame = (props: object): string =>
-    frameText(createElement(StatFrame, { tables, view, notice: undefined, ...props }), 120);
+    frameText(createElement(StatFrame, { tables, view, notice: undefined, width: 120, ...props }), 120);
   assert.equal(
     frame({ notice: "1 of 2 proxies answered" }),
     `NAME   MESHED   SUCCESS      RPS   LATENCY_P50   LATENCY_P95   LATENCY_P99   TCP_CONN
@@ -165,6 +165,11 @@ web       1/1    90.00%   2.0rps           1ms           5ms             -      
 
 1 of 2 proxies answered
 (press q to quit)`,
+  );
+  assert.match(
+    frame({ width: 80 }),
+    /^NAME {2}MESHED {2}SUCCESS .* TCP_CONN$/m,
+    "a narrow terminal gets a narrow table",
   );
   assert.match(frame({ tables: undefined }), /^asking the proxies \.\.\./);
   assert.match(frame({ tables: [] }), /^No traffic found\./);
