@@ -85,8 +85,6 @@ export function proxyEnv(settings: PodSettings, spec: PodSpec): EnvVar[] {
   if (settings.gateway) set("INBOUND_GATEWAY_SUFFIXES", `svc.${values.clusterDomain}.`);
   if (settings.ingressMode) set("INGRESS_MODE", true);
   if (settings.metricsHostnameLabels) set("OUTBOUND_METRICS_HOSTNAME_LABELS", true);
-  set("INBOUND_ACCEPT_KEEPALIVE", "10000ms");
-  set("OUTBOUND_CONNECT_KEEPALIVE", "10000ms");
 
   if (proxy.capture === "transparent") {
     const any = values.disableIpv6 ? "0.0.0.0" : "[::]";

@@ -1,0 +1,360 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { KubeObject } from "../../../src/base/kube-object.ts";
+import { type InjectRequest, injectPod, injectService } from "../../../src/inject/inject-pod.ts";
+import { applyJsonPatch } from "../../../src/inject/json-patch.ts";
+import { classify } from "../../../src/inject/kinds.ts";
+import { createUninjector } from "../../../src/inject/uninject.ts";
+import { generateIssuer } from "../../../src/install/credentials.ts";
+import { parseProxyConfig } from "../../../src/proxy/config-parse.ts";
+import { defaultValues } from "../../../src/values/defaults.ts";
+import type { Values } from "../../../src/values/values.ts";
+
+const VALUES: Values = { ...defaultValues("1.2.3"), identityTrustAnchorsPem: "the anchors\n" };
+const EXPLICIT: Values = { ...VALUES, proxy: { ...VALUES.proxy, capture: "explicit" } };
+
+function pod(annotations: Record<string, string> = {}, spec: Record<string, unknown> = {}): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { generateName: "web-", namespace: "demo", annotations },
+    spec: { containers: [{ name: "app", image: "app:1", ports: [{ containerPort: 8080 }] }], ...spec },
+  };
+}
+
+function namespace(annotations: Record<string, string>): KubeObject {
+  return { apiVersion: "v1", kind: "Namespace", metadata: { name: "demo", annotations } };
+}
+
+function inject(change: Partial<InjectRequest>) {
+  const request: InjectRequest = {
+    pod: pod({ "meshctl.io/inject": "enabled" }),
+    namespace: undefined,
+    owner: undefined,
+    values: VALUES,
+    mode: "webhook",
+    ...change,
+  };
+  const { patch, report } = injectPod(request);
+  return { patch, report, result: applyJsonPatch(request.pod, patch) };
+}
+
+interface Container {
+  name: string;
+  args: string[];
+  restartPolicy?: string;
+  image: string;
+  env: { name: string; value?: string; valueFrom?: { fieldRef: { fieldPath: string } } }[];
+  [field: string]: unknown;
+}
+
+function proxyOf(result: KubeObject): Container {
+  const all: Container[] = [...(result.spec.initContainers ?? []), ...result.spec.containers];
+  const proxy = all.find((container) => container.name === "meshctl-proxy");
+  assert.ok(proxy, "there is a proxy");
+  return proxy;
+}
+
+function envOf(result: KubeObject): Record<string, string | undefined> {
+  return Object.fromEntries(proxyOf(result).env.map(({ name, value }) => [name, value]));
+}
+
+const DECISIONS: readonly (readonly [
+  ofNamespace: string | undefined,
+  ofPod: string | undefined,
+  reason: string | undefined,
+])[] = [
+  [undefined, undefined, "injection_enable_annotation_absent"],
+  [undefined, "enabled", undefined],
+  [undefined, "ingress", undefined],
+  [undefined, "disabled", "injection_disable_annotation_present"],
+  [undefined, "true", "invalid_inject_annotation_at_workload"],
+  ["enabled", undefined, undefined],
+  ["enabled", "enabled", undefined],
+  ["enabled", "disabled", "injection_disable_annotation_present"],
+  ["ingress", undefined, undefined],
+  ["disabled", undefined, "injection_enable_annotation_absent"],
+  ["disabled", "enabled", undefined],
+  ["yes", "enabled", "invalid_inject_annotation_at_ns"],
+];
+
+for (const [ofNamespace, ofPod, reason] of DECISIONS) {
+  test(`a pod saying ${ofPod} in a namespace saying ${ofNamespace} is ${reason === undefined ? "injected" : `skipped: ${reason}`}`, () => {
+    const { report } = inject({
+      pod: pod(ofPod === undefined ? {} : { "meshctl.io/inject": ofPod }),
+      namespace: namespace(ofNamespace === undefined ? {} : { "meshctl.io/inject": ofNamespace }),
+    });
+    assert.equal(report.injected, reason === undefined);
+    assert.deepEqual(report.reasons, reason === undefined ? [] : [reason]);
+  });
+}
+
+test("obstacles of a pod are reported together, and such a pod is not patched", () => {
+  const { report, patch } = inject({
+    pod: pod(
+      { "meshctl.io/inject": "enabled" },
+      { hostNetwork: true, initContainers: [{ name: "istio-init" }] },
+    ),
+  });
+  assert.deepEqual(report.reasons, ["host_network_enabled", "sidecar_already_exists"]);
+  assert.deepEqual(patch, []);
+});
+
+test("a proxy image of Linkerd or Istio under any name counts as a sidecar", () => {
+  const { report } = inject({
+    pod: pod(
+      { "meshctl.io/inject": "enabled" },
+      { containers: [{ name: "x", image: "cr.l5d.io/linkerd/proxy:edge-1" }] },
+    ),
+  });
+  assert.deepEqual(report.reasons, ["sidecar_already_exists"]);
+});
+
+test("without trust anchors nothing is injected: such a proxy could trust nobody", () => {
+  assert.deepEqual(inject({ values: defaultValues("1") }).report.reasons, ["identity_not_configured"]);
+});
+
+test("a native sidecar is an init container that restarts, after the redirect rules, before the pod's own", () => {
+  const { result } = inject({
+    pod: pod({ "meshctl.io/inject": "enabled" }, { initContainers: [{ name: "migrate" }] }),
+  });
+  assert.deepEqual(
+    result.spec.initContainers.map((container: Container) => [container.name, container.restartPolicy]),
+    [
+      ["meshctl-init", undefined],
+      ["meshctl-proxy", "Always"],
+      ["migrate", undefined],
+    ],
+  );
+  assert.equal(result.spec.containers.length, 1);
+});
+
+test("a classic sidecar is the first container, and the redirect rules come after the pod's init containers", () => {
+  const { result } = inject({
+    pod: pod(
+      { "meshctl.io/inject": "enabled", "config.meshctl.io/proxy-enable-native-sidecar": "false" },
+      { initContainers: [{ name: "migrate" }] },
+    ),
+  });
+  const names = (list: Container[]) => list.map((container) => container.name);
+  assert.deepEqual(names(result.spec.initContainers), ["migrate", "meshctl-init"]);
+  assert.deepEqual(names(result.spec.containers), ["meshctl-proxy", "app"]);
+  assert.equal(proxyOf(result).restartPolicy, undefined);
+});
+
+test("explicit capture adds no init container, no xtables volume and no listen addresses", () => {
+  const { result } = inject({ values: EXPLICIT });
+  assert.deepEqual(
+    result.spec.initContainers.map((container: Container) => container.name),
+    ["meshctl-proxy"],
+  );
+  assert.ok(!result.spec.volumes.some((volume: { name: string }) => volume.name.includes("xtables")));
+  const env = envOf(result);
+  assert.equal(env.MESHCTL_PROXY_CAPTURE, "explicit");
+  assert.ok(!Object.keys(env).some((name) => name.includes("LISTEN_ADDR") || name.includes("INBOUND_IPS")));
+});
+
+test("metadata names the installation, the workload's namespace and its owner", () => {
+  const { result } = inject({ owner: { kind: "Deployment", name: "web" }, namespace: namespace({}) });
+  assert.deepEqual(result.metadata.labels, {
+    "meshctl.io/control-plane-ns": "meshctl",
+    "meshctl.io/workload-ns": "demo",
+    "meshctl.io/proxy-deployment": "web",
+  });
+  assert.equal(result.metadata.annotations?.["meshctl.io/created-by"], "meshctl/proxy-injector 1.2.3");
+  assert.equal(result.metadata.annotations?.["meshctl.io/proxy-version"], "1.2.3");
+  assert.match(result.metadata.annotations?.["meshctl.io/trust-root-sha256"] ?? "", /^[0-9a-f]{64}$/);
+});
+
+test("a pod without metadata maps gets them", () => {
+  const bare: KubeObject = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {},
+    spec: { containers: [{ name: "a" }] },
+  };
+  const { result } = inject({ pod: bare, namespace: namespace({ "meshctl.io/inject": "enabled" }) });
+  assert.equal(result.metadata.annotations?.["meshctl.io/inject"], "enabled");
+});
+
+test("namespace configuration is stamped on the pod, which overrides it", () => {
+  const { result } = inject({
+    pod: pod({ "config.meshctl.io/proxy-log-level": "debug" }),
+    namespace: namespace({
+      "meshctl.io/inject": "enabled",
+      "config.meshctl.io/proxy-log-level": "trace",
+      "config.meshctl.io/proxy-cpu-limit": "1500m",
+      "config.meshctl.io/enable-gateway": "true",
+    }),
+  });
+  assert.equal(result.metadata.annotations?.["config.meshctl.io/proxy-log-level"], "debug");
+  assert.equal(result.metadata.annotations?.["config.meshctl.io/proxy-cpu-limit"], "1500m");
+  assert.equal(result.metadata.annotations?.["config.meshctl.io/enable-gateway"], undefined, "not inherited");
+  const env = envOf(result);
+  assert.equal(env.MESHCTL_PROXY_LOG, "debug");
+  assert.equal(env.MESHCTL_PROXY_CORES_MAX, "2");
+});
+
+test("extra environment merges by name: values, then namespace, then pod, at the end", () => {
+  const key = "config.meshctl.io/proxy-additional-env";
+  const { result } = inject({
+    values: {
+      ...VALUES,
+      proxy: {
+        ...VALUES.proxy,
+        additionalEnv: [
+          { name: "A", value: "values" },
+          { name: "B", value: "values" },
+        ],
+      },
+    },
+    pod: pod({ "meshctl.io/inject": "enabled", [key]: '[{"name":"C","value":"pod"}]' }),
+    namespace: namespace({ [key]: '[{"name":"B","value":"ns"},{"name":"C","value":"ns"}]' }),
+  });
+  assert.deepEqual(proxyOf(result).env.slice(-3), [
+    { name: "A", value: "values" },
+    { name: "B", value: "ns" },
+    { name: "C", value: "pod" },
+  ]);
+});
+
+test("malformed annotations change nothing and are warned about", () => {
+  const { report, result } = inject({
+    pod: pod({
+      "meshctl.io/inject": "enabled",
+      "config.meshctl.io/admin-port": "high",
+      "config.meshctl.io/proxy-memory-limit": "lots",
+      "config.meshctl.io/default-inbound-policy": "perhaps",
+    }),
+  });
+  assert.equal(report.warnings.length, 3);
+  assert.match(report.warnings.join(), /admin-port: "high"/);
+  assert.equal(envOf(result).MESHCTL_PROXY_INBOUND_DEFAULT_POLICY, "all-unauthenticated");
+});
+
+test("inbound ports are container ports and numeric probe ports, in numeric order, without UDP", () => {
+  const { result } = inject({
+    pod: pod(
+      { "meshctl.io/inject": "enabled" },
+      {
+        containers: [
+          {
+            name: "a",
+            ports: [{ containerPort: 9000 }, { containerPort: 80 }, { containerPort: 53, protocol: "UDP" }],
+            livenessProbe: { httpGet: { port: 8081 } },
+            readinessProbe: { httpGet: { port: "named" } },
+          },
+        ],
+      },
+    ),
+  });
+  assert.equal(envOf(result).MESHCTL_PROXY_INBOUND_PORTS, "80,8081,9000");
+});
+
+test("ports that are opaque by default are stamped, also on pods that get no proxy", () => {
+  const redis = { containers: [{ name: "redis", ports: [{ containerPort: 6379 }, { containerPort: 80 }] }] };
+  const meshed = inject({ pod: pod({ "meshctl.io/inject": "enabled" }, redis) });
+  assert.equal(meshed.result.metadata.annotations?.["config.meshctl.io/opaque-ports"], "6379");
+  const unmeshed = inject({ pod: pod({}, redis) });
+  assert.equal(unmeshed.report.injected, false);
+  assert.equal(unmeshed.result.metadata.annotations?.["config.meshctl.io/opaque-ports"], "6379");
+});
+
+test("named opaque ports reach the proxy as numbers", () => {
+  const { result } = inject({
+    pod: pod(
+      { "meshctl.io/inject": "enabled", "config.meshctl.io/opaque-ports": "db,7000-7010,nosuch" },
+      { containers: [{ name: "a", ports: [{ name: "db", containerPort: 5432 }] }] },
+    ),
+  });
+  assert.equal(envOf(result).MESHCTL_PROXY_INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION, "5432,7000-7010");
+});
+
+test("a Service's ports are judged by their target, the namespace's word comes first", () => {
+  const service: KubeObject = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "db" },
+    spec: {
+      ports: [
+        { port: 80, targetPort: 3306 },
+        { port: 6379 },
+        { port: 25, targetPort: "smtp" },
+        { port: 443, targetPort: 8443 },
+      ],
+    },
+  };
+  const value = (patched: KubeObject) => patched.metadata.annotations?.["config.meshctl.io/opaque-ports"];
+  assert.equal(value(applyJsonPatch(service, injectService(service, undefined, VALUES))), "80,6379");
+  const ofNamespace = namespace({ "config.meshctl.io/opaque-ports": "1" });
+  assert.equal(value(applyJsonPatch(service, injectService(service, ofNamespace, VALUES))), "1");
+});
+
+test("manual mode asks for no annotation, but respects disabled", () => {
+  assert.equal(inject({ pod: pod(), mode: "manual" }).report.injected, true);
+  const disabled = inject({ pod: pod({ "meshctl.io/inject": "disabled" }), mode: "manual" });
+  assert.deepEqual(disabled.report.reasons, ["injection_disable_annotation_present"]);
+});
+
+test("uninject undoes manual injection", () => {
+  for (const nativeSidecar of [true, false]) {
+    const values = { ...VALUES, proxy: { ...VALUES.proxy, nativeSidecar } };
+    const before = pod({ own: "annotation" });
+    const { result } = inject({ pod: before, mode: "manual", values });
+    const document = { number: 1, data: result, isInlineFlow: () => false };
+    const { object } = createUninjector()({
+      object: result,
+      class: classify("Pod", "v1"),
+      path: [],
+      document,
+    });
+    assert.deepEqual(object, before);
+  }
+});
+
+test("the proxy runs as nobody in particular: no root, no capabilities, no writable root", () => {
+  const { result } = inject({});
+  assert.deepEqual(proxyOf(result).securityContext, {
+    allowPrivilegeEscalation: false,
+    capabilities: { drop: ["ALL"] },
+    readOnlyRootFilesystem: true,
+    runAsNonRoot: true,
+    runAsUser: 2102,
+    seccompProfile: { type: "RuntimeDefault" },
+  });
+});
+
+test("the proxy reads the injected environment without a complaint", async () => {
+  const { certificatePem } = await generateIssuer("identity.meshctl.cluster.local", Date.UTC(2026, 0, 1));
+  const fields: Record<string, string> = {
+    "metadata.name": "web-1",
+    "metadata.namespace": "demo",
+    "metadata.uid": "u",
+    "status.podIP": "10.1.2.3",
+    "status.podIPs": "10.1.2.3,fd00::3",
+    "spec.nodeName": "n",
+    "spec.serviceAccountName": "web",
+  };
+  for (const values of [VALUES, EXPLICIT, { ...VALUES, disableIpv6: false }]) {
+    const env: Record<string, string> = {};
+    for (const { name, value, valueFrom } of proxyOf(
+      inject({ values: { ...values, identityTrustAnchorsPem: certificatePem } }).result,
+    ).env) {
+      // As the kubelet does: fields, then references to what stands before.
+      const text = value ?? fields[valueFrom!.fieldRef.fieldPath];
+      assert.ok(text !== undefined, name);
+      env[name] = text.replace(/\$\((\w+)\)/g, (_match, reference: string) => env[reference]!);
+    }
+    const { config, warnings } = parseProxyConfig(env);
+    assert.deepEqual(warnings, []);
+    assert.equal(config.identity.localName, "web.demo.serviceaccount.identity.meshctl.cluster.local");
+    assert.equal(
+      config.destination.server.name,
+      "meshctl-controller.meshctl.serviceaccount.identity.meshctl.cluster.local",
+    );
+    assert.equal(config.policy.server.port, 8090);
+    assert.deepEqual(JSON.parse(config.policy.workload), { ns: "demo", pod: "web-1" });
+    assert.deepEqual(JSON.parse(config.destination.context), { ns: "demo", nodeName: "n", pod: "web-1" });
+    assert.deepEqual(config.inbound.ports, [8080]);
+  }
+});
