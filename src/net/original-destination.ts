@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { MeshError } from "../base/error.ts";
+import { bitsToIpv6 } from "../base/ip.ts";
 
 export interface OriginalDestination {
   readonly ip: string;
@@ -57,9 +58,8 @@ export async function loadOriginalDestinationReader(platform: string): Promise<O
 export function parseSockaddr(bytes: Buffer, isV6: boolean): OriginalDestination {
   const port = bytes.readUInt16BE(2);
   if (!isV6) return { ip: bytes.subarray(4, 8).join("."), port };
-  const groups: string[] = [];
-  for (let at = 8; at < 24; at += 2) groups.push(bytes.readUInt16BE(at).toString(16));
-  return { ip: groups.join(":"), port };
+  const bits = (bytes.readBigUInt64BE(8) << 64n) | bytes.readBigUInt64BE(16);
+  return { ip: bitsToIpv6(bits), port };
 }
 
 /** Node has no public way to a socket's descriptor; the handle's `fd` has been there since 0.x. */

@@ -302,7 +302,7 @@ export async function createMesh(t: TestContext, options: MeshOptions): Promise<
   return { ...mesh, outbound, inbound };
 }
 
-function createConfig(
+export function createConfig(
   ports: { servicePort: number; httpProxyPort: number; podPort: number; directPort: number },
   options: MeshOptions,
 ): ProxyConfig {

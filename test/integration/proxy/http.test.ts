@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
 import { createServer, type RequestListener } from "node:http";
 import { type TestContext, test } from "node:test";
 import { CLIENT_ID, createMesh, HOST, listenRaw, type MeshOptions, SERVER_ID, SERVICE } from "./harness.ts";
@@ -449,6 +450,33 @@ test("the HTTP proxy port routes absolute targets, Host and CONNECT tunnels", as
   missing.write("GET / HTTP/1.0\r\n\r\n");
   assert.match(await missing.untilEnd(), /^HTTP\/1\.0 400 /);
 });
+
+test("curl is content: chunked upload, proxy environment, keep-alive", (t) => {
+  if (spawnSync("curl", ["--version"]).status !== 0) return t.skip("needs curl");
+  return curlThroughProxies(t);
+});
+
+async function curlThroughProxies(t: TestContext): Promise<void> {
+  const mesh = await httpMesh(t, async (request, response) => {
+    let bytes = 0;
+    for await (const chunk of request) bytes += chunk.length;
+    response.end(`${request.method} ${request.url} ${bytes}\n`);
+  });
+  const body = Buffer.alloc(3_000_000, "x");
+  const curl = spawn("curl", [
+    ...["-sS", "--fail", "--proxy", `http://${HOST}:${mesh.httpProxyPort}`],
+    ...["-H", "Transfer-Encoding: chunked", "--data-binary", "@-"],
+    ...[`http://${SERVICE}/one`, `http://${SERVICE}/two`],
+  ]);
+  curl.stdin.end(body);
+  let output = "";
+  curl.stdout.on("data", (chunk) => {
+    output += chunk;
+  });
+  const code = await new Promise((resolve) => curl.on("close", resolve));
+  assert.equal(code, 0);
+  assert.match(output, /^POST \/one 3000000\nPOST \/two \d+\n$/);
+}
 
 test("a slow reader stops the application, and a slow application stops the client", async (t) => {
   const size = 64 * 1024 * 1024;
