@@ -42,7 +42,11 @@ test("redirected connections show where they were going, and both stacks act on 
   });
   assert.equal(run.status, 0, `stdout: ${run.stdout}\nstderr: ${run.stderr}`);
   assert.deepEqual(JSON.parse(run.stdout), {
-    original: [{ ip: "10.1.2.3", port: 8081 }, { ip: "fd00::1", port: 8081 }, "ORIGINAL_DST_UNKNOWN"],
+    original: [
+      { ip: "10.1.2.3", port: 8081 },
+      { ip: "fd00::1", port: 8081 }, // Not redirected: where it went is where it arrived.
+      { ip: "127.0.0.1", port: 4150 },
+    ],
     answer: "HTTP/1.1 200 OK",
     targets: [{ kind: "address", ip: "10.1.2.3", port: 80 }, 8080],
     servers: ["inbound 10.1.2.4:8080", "outbound 10.1.2.4:8080"],
