@@ -8,6 +8,11 @@ export const registry: VerbRegistry = {
       group: "Install",
       load: () => import("./install.ts"),
     },
+    uninstall: {
+      summary: "print what an installation put into the cluster, to delete it",
+      group: "Install",
+      load: () => import("./uninstall.ts"),
+    },
     inject: {
       summary: "add workloads to the mesh, in their manifests",
       group: "Install",
