@@ -11,7 +11,8 @@ import { build } from "esbuild";
 const root = fileURLToPath(new URL("../", import.meta.url));
 const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { version: string };
 
-if (!existsSync(`${root}commands/main.ts`)) throw new Error("commands/main.ts is missing: build in a full checkout");
+if (!existsSync(`${root}commands/main.ts`))
+  throw new Error("commands/main.ts is missing: build in a full checkout");
 rmSync(`${root}dist`, { recursive: true, force: true });
 const result = await build({
   absWorkingDir: root,
@@ -26,7 +27,11 @@ const result = await build({
   external: ["koffi"],
   // React's and ink's development branches are dead code for users.
   define: { __MESHCTL_VERSION__: JSON.stringify(version), "process.env.NODE_ENV": '"production"' },
-  alias: { "react-devtools-core": fileURLToPath(new URL("./empty-module.ts", import.meta.url)) },
+  alias: {
+    "react-devtools-core": fileURLToPath(new URL("./empty-module.ts", import.meta.url)),
+    // Its CommonJS build would have no named exports behind a dynamic import, unlike in Node; this one also sheds what is unused.
+    yaml: `${root}node_modules/yaml/browser/index.js`,
+  },
   // Bundled CommonJS packages call `require` for Node's own modules.
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
