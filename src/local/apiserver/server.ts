@@ -9,6 +9,7 @@ import type { KubeObject } from "../../base/kube-object.ts";
 import type { Logger } from "../../base/log.ts";
 import type { ObjectApi, PodBackend, ServiceDialer } from "../object-api.ts";
 import { createAdmission } from "./admission/chain.ts";
+import { createEscalationCheck } from "./admission/escalation.ts";
 import { createNamespaceLifecycle } from "./admission/lifecycle.ts";
 import { createServiceAccountAdmission } from "./admission/service-account.ts";
 import { createWebhookAdmission } from "./admission/webhooks.ts";
@@ -18,6 +19,7 @@ import { createTokens, ISSUER, type IssuedToken } from "./auth/tokens.ts";
 import { bootstrapObjects } from "./bootstrap.ts";
 import { followCrds } from "./crd/follow.ts";
 import { createDiscovery } from "./discovery.ts";
+import { expireEvents } from "./event-expiry.ts";
 import { createHandler } from "./handler.ts";
 import type { KindHooks } from "./kinds.ts";
 import { renderKubeconfig } from "./kubeconfig.ts";
@@ -101,6 +103,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     createWebhookAdmission({ store, clock, log, dialer: () => parts.serviceDialer }),
     // Once more: containers that a webhook added get the token as well.
     serviceAccounts,
+    createEscalationCheck(rbac),
   ]);
   const operations = createOperations({ store, clock, admission, hooks });
   const parts: ServerParts = {
@@ -121,6 +124,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   };
   followCrds(store, registry);
   bootstrapObjects(store, clock.now());
+  const stopExpiry = expireEvents(store, clock);
 
   const names = [
     "kubernetes",
@@ -203,6 +207,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
     close: () =>
       new Promise((resolve) => {
+        stopExpiry();
         server.close(() => resolve());
         server.closeAllConnections();
         for (const socket of upgraded) socket.destroy();

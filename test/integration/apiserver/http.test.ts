@@ -215,3 +215,35 @@ test("deletecollection takes the selected ones only", async (t) => {
     ["b"],
   );
 });
+
+test("nobody grants more than they have", async (t) => {
+  const { request } = await startServer(t);
+  const RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/demo";
+  const binding = (name: string, role: string, user: string) => ({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "RoleBinding",
+    metadata: { name },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
+    subjects: [{ kind: "User", name: user }],
+  });
+  const role = (name: string, resources: string[]) => ({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "Role",
+    metadata: { name },
+    rules: [{ apiGroups: [""], resources, verbs: ["get"] }],
+  });
+  assert.equal((await request("POST", `${RBAC}/rolebindings`, binding("ann", "admin", "ann"))).status, 201);
+  const ann = { "impersonate-user": "ann" };
+  assert.equal((await request("POST", `${RBAC}/roles`, role("pods", ["pods"]), ann)).status, 201);
+  const nodes = await request("POST", `${RBAC}/roles`, role("nodes", ["nodes"]), ann);
+  assert.equal(nodes.status, 403);
+  assert.match(nodes.body.message, /attempting to grant RBAC permissions not currently held/);
+  assert.equal(
+    (await request("POST", `${RBAC}/rolebindings`, binding("bob", "view", "bob"), ann)).status,
+    201,
+  );
+  assert.equal(
+    (await request("POST", `${RBAC}/rolebindings`, binding("up", "cluster-admin", "ann"), ann)).status,
+    403,
+  );
+});

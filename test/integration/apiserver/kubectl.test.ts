@@ -176,7 +176,7 @@ test("kubectl waits by watch for what changes later", { skip }, async (t) => {
 });
 
 test("kubectl get -w prints rows as they change", { skip }, async (t) => {
-  const { server, run } = await start(t);
+  const { server } = await start(t);
   await server.api.objects.create(PODS, pod("one"));
   const watching = kubectl(server, ["get", "pods", "-n", "demo", "-w", "--no-headers"], "", /Running/);
   await server.api.objects.mergePatch(PODS, "demo", "one", { status: { phase: "Running" } }, "status");

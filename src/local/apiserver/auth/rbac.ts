@@ -26,6 +26,11 @@ export interface PolicyRule {
 /** Role-based access control over the roles and bindings in the store, read at each question: there are few. */
 export interface Rbac {
   isAllowed(user: UserInfo, attributes: Attributes): boolean;
+  /** The rules of what a binding refers to; `namespace` is the binding's. */
+  rulesOfRole(
+    roleRef: { readonly kind: string; readonly name: string },
+    namespace: string,
+  ): readonly PolicyRule[];
   /** Every rule that applies to the user in a namespace. */
   rulesFor(user: UserInfo, namespace: string): readonly PolicyRule[];
 }
@@ -74,6 +79,7 @@ export function createRbac(store: Store): Rbac {
 
   return {
     rulesFor,
+    rulesOfRole: rulesOf,
     isAllowed: (user, attributes) => {
       const namespace = "path" in attributes ? "" : attributes.namespace;
       return rulesFor(user, namespace).some((rule) => ruleAllows(rule, attributes));

@@ -1,5 +1,6 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
 import { isRecord } from "../schema/fields.ts";
+import { setOwn } from "../set-own.ts";
 import type { CompiledCrd, Schema } from "./compiled-crd.ts";
 
 /** A copy of a custom resource without the fields that its structural schema does not have. `unknown` gets their paths. */
@@ -22,10 +23,11 @@ function prune(schema: Schema, value: unknown, path: string, unknown: string[]):
   const result: Record<string, unknown> = {};
   for (const [key, item] of Object.entries(value)) {
     const inner = path ? `${path}.${key}` : key;
-    const property = properties?.[key];
+    const property = properties && Object.hasOwn(properties, key) ? properties[key] : undefined;
     if (property) result[key] = prune(property, item, inner, unknown);
-    else if (isRecord(additionalProperties)) result[key] = prune(additionalProperties, item, inner, unknown);
-    else if (additionalProperties === true || preserve) result[key] = item;
+    else if (isRecord(additionalProperties)) {
+      setOwn(result, key, prune(additionalProperties, item, inner, unknown));
+    } else if (additionalProperties === true || preserve) setOwn(result, key, item);
     else if (schema["x-kubernetes-embedded-resource"] && ["apiVersion", "kind", "metadata"].includes(key)) {
       result[key] = item;
     } else unknown.push(inner);

@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
 import { applyCustomDefaults } from "../crd/prune.ts";
 import type { ResourceInfo } from "../resource-info.ts";
-import { defaultPodSpec, podStatus } from "./pod.ts";
+import { defaultPod, defaultPodSpec, podStatus } from "./pod.ts";
 import { defaultService } from "./service.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the shapes of specs are checked by the field table, before
@@ -20,6 +20,7 @@ export function defaultObject(resource: ResourceInfo, source: KubeObject): KubeO
 const RULES: Readonly<Record<string, (object: KubeObject) => void>> = {
   "/pods": (pod) => {
     defaultPodSpec((pod.spec ??= {}));
+    defaultPod(pod.spec);
     pod.status ??= podStatus(pod.spec);
   },
   "/services": (service) => {

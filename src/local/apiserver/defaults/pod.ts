@@ -16,6 +16,21 @@ export function defaultPodSpec(spec: Spec): void {
   for (const volume of spec.volumes ?? []) defaultVolume(volume);
 }
 
+/** Defaults that pods have and templates have not, in place. */
+export function defaultPod(spec: Spec): void {
+  spec.enableServiceLinks ??= true;
+  spec.preemptionPolicy ??= "PreemptLowerPriority";
+  spec.priority ??= 0;
+  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
+    const { limits } = container.resources ?? {};
+    if (limits)
+      container.resources = {
+        ...container.resources,
+        requests: { ...limits, ...container.resources.requests },
+      };
+  }
+}
+
 function defaultContainer(container: Spec): void {
   container.imagePullPolicy ??= pullPolicy(container.image);
   container.terminationMessagePath ??= "/dev/termination-log";

@@ -1,4 +1,5 @@
 import { isRecord } from "../schema/fields.ts";
+import { setOwn } from "../set-own.ts";
 
 /** RFC 7386 on a copy: objects merge, null deletes, everything else replaces. */
 export function applyMergePatch(target: unknown, patch: unknown): unknown {
@@ -9,9 +10,4 @@ export function applyMergePatch(target: unknown, patch: unknown): unknown {
     else setOwn(result, key, applyMergePatch(result[key], value));
   }
   return result;
-}
-
-/** Assigns `__proto__` as a plain property too: patches come from the network. */
-export function setOwn(record: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(record, key, { value, writable: true, enumerable: true, configurable: true });
 }

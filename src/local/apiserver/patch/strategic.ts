@@ -1,8 +1,8 @@
 import { deepEqual } from "../deep-equal.ts";
 import { fieldsOf, isRecord } from "../schema/fields.ts";
+import { setOwn } from "../set-own.ts";
 import { badRequest } from "../status.ts";
 import { MERGE_KEYS } from "./merge-keys.ts";
-import { setOwn } from "./merge-patch.ts";
 
 type Json = Record<string, unknown>;
 

@@ -1,3 +1,4 @@
+import { setOwn } from "../set-own.ts";
 import { FIELD_TABLE } from "./field-table.ts";
 
 export interface Field {
@@ -71,9 +72,10 @@ function decode(type: string, value: unknown, path: string, name: string, findin
     const inner = type.slice(2);
     const result: Record<string, unknown> = {};
     for (const [key, item] of Object.entries(value)) {
-      if (item === null && inner === "string") result[key] = "";
-      else if (item !== null)
-        result[key] = decode(inner, item, path ? `${path}.${key}` : key, name, findings);
+      if (item === null && inner === "string") setOwn(result, key, "");
+      else if (item !== null) {
+        setOwn(result, key, decode(inner, item, path ? `${path}.${key}` : key, name, findings));
+      }
     }
     return result;
   }

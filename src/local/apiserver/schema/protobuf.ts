@@ -1,3 +1,4 @@
+import { setOwn } from "../set-own.ts";
 import { badRequest } from "../status.ts";
 import { fieldsOf } from "./fields.ts";
 import { PROTO_TABLE } from "./proto-table.ts";
@@ -123,12 +124,7 @@ function decodeInto(
     } else if (fieldType.startsWith("{}")) {
       const map = (result[name] ??= {}) as Record<string, unknown>;
       const entry = decodeEntry(fieldType.slice(2), quantity, field.bytes, depth + 1);
-      Object.defineProperty(map, entry.key, {
-        value: entry.value,
-        writable: true,
-        enumerable: true,
-        configurable: true,
-      });
+      setOwn(map, entry.key, entry.value);
     } else {
       const value = decodeValue(fieldType, quantity, field, depth + 1);
       // Go writes empty texts, zero times and some zeros where JSON leaves them out.

@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
-import { setOwn } from "../patch/merge-patch.ts";
 import type { ResourceInfo } from "../resource-info.ts";
 import { isRecord } from "../schema/fields.ts";
+import { setOwn } from "../set-own.ts";
 import { selectorText } from "../table/common.ts";
 
 /** An object seen as `Scale` of autoscaling/v1. */

@@ -68,10 +68,28 @@ function validateContainer(
       causes.invalid(`${path}.env[${index}].valueFrom`, "", "may not be specified when `value` is not empty");
     }
   });
+  for (const field of ["livenessProbe", "readinessProbe", "startupProbe"]) {
+    if (container[field]) validateProbe(container[field], `${path}.${field}`, causes);
+  }
+  const policies = ["Always", "IfNotPresent", "Never"];
+  if (!policies.includes(container.imagePullPolicy)) {
+    causes.unsupported(`${path}.imagePullPolicy`, container.imagePullPolicy, policies);
+  }
   (container.volumeMounts ?? []).forEach((mount: Spec, index: number) => {
     if (mount.name && !volumes.has(mount.name))
       causes.absent(`${path}.volumeMounts[${index}].name`, mount.name);
   });
+}
+
+const HANDLERS = ["exec", "httpGet", "tcpSocket", "grpc"];
+
+function validateProbe(probe: Spec, path: string, causes: Causes): void {
+  const given = HANDLERS.filter((handler) => probe[handler] !== undefined);
+  if (given.length === 0) causes.required(path, "must specify a handler type");
+  for (const extra of given.slice(1))
+    causes.forbidden(`${path}.${extra}`, "may not specify more than 1 handler type");
+  const port = probe.httpGet?.port ?? probe.tcpSocket?.port ?? probe.grpc?.port;
+  if (typeof port === "number") validatePort(`${path}.${given[0]}.port`, port, causes);
 }
 
 export function validatePort(field: string, port: unknown, causes: Causes): void {

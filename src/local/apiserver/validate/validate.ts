@@ -8,6 +8,7 @@ import { Causes } from "./causes.ts";
 import { validateMetadata } from "./names.ts";
 import { validatePodSpec, validatePodUpdate } from "./pod.ts";
 import { validateService } from "./service.ts";
+import { validateWebhooks } from "./webhook.ts";
 import { validateJob, validateReplicationController, validateWorkload } from "./workload.ts";
 
 /**
@@ -87,6 +88,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   "apps/statefulsets": validateWorkload,
   "apps/daemonsets": validateWorkload,
   "batch/jobs": validateJob,
+  "admissionregistration.k8s.io/mutatingwebhookconfigurations": (object, _old, causes) =>
+    validateWebhooks(object, causes),
+  "admissionregistration.k8s.io/validatingwebhookconfigurations": (object, _old, causes) =>
+    validateWebhooks(object, causes),
   "rbac.authorization.k8s.io/rolebindings": validateBinding,
   "rbac.authorization.k8s.io/clusterrolebindings": validateBinding,
   "apiextensions.k8s.io/customresourcedefinitions": (crd, _old, causes) => {
