@@ -3,6 +3,11 @@ import type { VerbRegistry } from "../src/cli/verb.ts";
 /** Every verb. Summaries stand here, so that the root help loads none of them; `load` imports one. */
 export const registry: VerbRegistry = {
   verbs: {
+    demo: {
+      summary: "local cluster, mesh and a sample application, with a live table",
+      group: "On this machine",
+      load: () => import("./demo.ts"),
+    },
     install: {
       summary: "print the manifests of an installation",
       group: "Install",

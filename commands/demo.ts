@@ -1,0 +1,221 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../src/base/clock.ts";
+import { formatGoDuration } from "../src/base/duration.ts";
+import { MeshError, toMeshError } from "../src/base/error.ts";
+import { createLogger } from "../src/base/log.ts";
+import { VERSION } from "../src/base/version.ts";
+import type { Command, CommandContext } from "../src/cli/command.ts";
+import { findExecutable } from "../src/cli/plugins.ts";
+import type { Progress } from "../src/demo/progress.ts";
+import type { KubeClient } from "../src/kube/client.ts";
+import type { LocalCluster } from "../src/local/cluster.ts";
+import { defaultValues } from "../src/values/defaults.ts";
+import type { Values } from "../src/values/values.ts";
+
+const WINDOW_MS_MIN = 10_000;
+const WINDOW_MS_MAX = 60_000;
+
+export const command: Command = {
+  name: "demo",
+  summary: "local cluster, mesh and a sample application, with a live table",
+  description:
+    "Starts a Kubernetes-shaped cluster of local processes, installs the mesh, injects and applies a sample application, and\n" +
+    "shows its traffic until q or Ctrl-C. Nothing but Node is needed; your own kubeconfig is not touched.\n" +
+    "With --for it ends by itself, prints the final tables, and succeeds only if every pod is meshed, every edge is secured and\n" +
+    "traffic flowed.",
+  flags: [
+    { name: "for", type: "duration", summary: "run that long after the start, then judge and end" },
+    {
+      name: "dir",
+      type: "string",
+      placeholder: "FOLDER",
+      summary:
+        "where kubeconfig and logs lie (default: in your state folder, another one for each working directory)",
+    },
+  ],
+  examples: [
+    { command: "meshctl demo", does: "look at a mesh" },
+    { command: "meshctl demo --for 30s", does: "check that a mesh works on this machine" },
+  ],
+  async run(options, _args, context) {
+    const { console, env, cwd } = context;
+    const { createProgress } = await import("../src/demo/progress.ts");
+    const progress = createProgress(systemClock, (text) => console.stderr.write(text));
+    const dir = options.dir === undefined ? defaultDir(env, cwd) : resolve(cwd, options.dir as string);
+    const cluster = await startCluster(dir, context, progress);
+    try {
+      const kube = await connect(cluster, env);
+      try {
+        await startMesh(cluster, kube, progress, context);
+        await invite(cluster, context);
+        return await watch(kube, options.for as number | undefined, context, progress);
+      } finally {
+        kube.close();
+      }
+    } finally {
+      console.stderr.write("stopping ...\n");
+      await cluster.stop();
+    }
+  },
+};
+
+async function startCluster(dir: string, context: CommandContext, progress: Progress): Promise<LocalCluster> {
+  const { startLocalCluster } = await import("../src/local/cluster.ts");
+  const { console, env, cwd, globals } = context;
+  return startLocalCluster({
+    dir,
+    clock: systemClock,
+    log: createLogger({
+      level: globals.verbose ? "debug" : "error",
+      format: "plain",
+      write: (line) => console.stderr.write(line),
+      now: systemClock.now,
+    }),
+    meshctlCommand: meshctlCommand(),
+    env,
+    version: VERSION,
+    random: Math.random,
+    pid: process.pid,
+    cwd,
+    onProgress: (message) => progress.step(message),
+  });
+}
+
+async function startMesh(
+  cluster: LocalCluster,
+  kube: KubeClient,
+  progress: Progress,
+  { console, signal }: CommandContext,
+): Promise<void> {
+  const [{ startDemo }, { readFailedLogs }, { PODS }, { applyObjects }] = await Promise.all([
+    import("../src/demo/start.ts"),
+    import("../src/demo/failed-logs.ts"),
+    import("../src/local/resources.ts"),
+    import("../src/demo/apply.ts"),
+  ]);
+  try {
+    await startDemo({
+      objects: cluster.objects,
+      apply: (yaml, name) => applyObjects(cluster.objects, yaml, name),
+      values: localValues(),
+      clock: systemClock,
+      progress,
+      signal,
+    });
+  } catch (caught) {
+    if (toMeshError(caught).code === "DEMO_NOT_READY") {
+      console.stderr.write(await readFailedLogs(kube, cluster.objects.list(PODS)));
+    }
+    throw caught;
+  }
+  progress.step("every pod is ready");
+}
+
+/** This build: what pods of meshctl's image run. Bundled, because each of twenty processes pays for what it loads. */
+function meshctlCommand(): string[] {
+  const entry = fileURLToPath(new URL("./dist/meshctl.js", import.meta.resolve("#package")));
+  if (existsSync(entry)) return [process.execPath, entry];
+  throw new MeshError({
+    kind: "user",
+    code: "DEMO_NOT_BUILT",
+    message: `${entry} does not exist: pods run the built program`,
+    hint: "build it: npm run build",
+  });
+}
+
+/** What an installation in the local cluster says that one elsewhere does not (design: the local cluster's network). */
+function localValues(): Values {
+  const values = defaultValues(VERSION);
+  return { ...values, clusterNetworks: "127.0.0.0/8", proxy: { ...values.proxy, capture: "explicit" } };
+}
+
+async function connect(cluster: LocalCluster, env: CommandContext["env"]): Promise<KubeClient> {
+  const { createKubeClient } = await import("../src/kube/connect.ts");
+  const { kubeconfigPath: kubeconfig } = cluster;
+  return createKubeClient({ kubeconfig, context: undefined, as: undefined, asGroups: [], env });
+}
+
+async function invite(cluster: LocalCluster, { console, env }: CommandContext): Promise<void> {
+  const { renderInvitation } = await import("../src/demo/invitation.ts");
+  console.stdout.write(
+    renderInvitation({
+      kubeconfigPath: cluster.kubeconfigPath,
+      program: programName(env),
+      hasKubectl: findExecutable("kubectl", env.PATH) !== undefined,
+    }),
+  );
+}
+
+/** In a clone, under npm, there is no `meshctl` on the user's PATH. */
+function programName(env: CommandContext["env"]): string {
+  return env.npm_execpath === undefined ? "meshctl" : "npx meshctl";
+}
+
+/** Shows the live table until time, user or signal ends it; with a time, judges. */
+async function watch(
+  kube: KubeClient,
+  forMs: number | undefined,
+  context: CommandContext,
+  progress: Progress,
+): Promise<{ exitCode: number }> {
+  const { console, env, signal } = context;
+  const { reportDemo, STAT_VIEW, statQuery } = await import("../src/demo/report.ts");
+  const over = new AbortController();
+  const ended = AbortSignal.any([signal, over.signal]);
+  const timer = forMs === undefined ? undefined : systemClock.schedule(forMs, () => over.abort());
+  try {
+    if (console.stdout.isTty && console.stdin.isTty) {
+      const [{ showStatScreen }, { collectStat }, { describeCoverage }] = await Promise.all([
+        import("../src/views/stat-screen.ts"),
+        import("../src/collect/stat.ts"),
+        import("../src/collect/stats.ts"),
+      ]);
+      await showStatScreen({
+        console,
+        signal: ended,
+        view: STAT_VIEW,
+        refresh: (stop) => collectStat(kube, statQuery(WINDOW_MS_MIN), stop),
+        describeCoverage,
+      });
+    } else if (forMs === undefined) console.stderr.write("running until Ctrl-C\n");
+    // Without a time, leaving the table is how the user ends the demo.
+    if (forMs === undefined) {
+      if (!console.stdout.isTty || !console.stdin.isTty) await abortOf(ended);
+      return { exitCode: 0 };
+    }
+    await abortOf(ended);
+  } finally {
+    timer?.cancel();
+  }
+  signal.throwIfAborted();
+  progress.step(`ran for ${formatGoDuration(forMs)}; asking the proxies`);
+  const windowMs = Math.min(WINDOW_MS_MAX, Math.max(WINDOW_MS_MIN, forMs));
+  const report = await reportDemo(kube, { windowMs, program: programName(env), signal });
+  console.stdout.write(`${report.text}\n`);
+  if (report.problems.length > 0) {
+    throw new MeshError({
+      kind: "environment",
+      code: "DEMO_NOT_WELL",
+      message: `the mesh is not well:\n- ${report.problems.join("\n- ")}`,
+      hint: "run it again and longer, for example --for 1m; if that does not help, the pods' logs may",
+    });
+  }
+  console.stdout.write(`${report.pods} pods are meshed, ${report.edges} edges are secured, traffic flows\n`);
+  return { exitCode: 0 };
+}
+
+function abortOf(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((done) => signal.addEventListener("abort", () => done(), { once: true }));
+}
+
+/** Two working directories may run it at once; the same one finds what a killed demo left there. */
+function defaultDir(env: CommandContext["env"], cwd: string): string {
+  const state = env.XDG_STATE_HOME || join(env.HOME || homedir(), ".local", "state");
+  const place = createHash("sha256").update(cwd).digest("hex").slice(0, 12);
+  return join(state, "meshctl", `demo-${place}`);
+}
