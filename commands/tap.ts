@@ -2,6 +2,7 @@ import type { Command } from "../src/cli/command.ts";
 import { openCluster } from "../src/collect/open-cluster.ts";
 import { findTapTargets, streamTap } from "../src/collect/tap.ts";
 import { parseTapQuery } from "../src/collect/tap-query.ts";
+import { isHttp } from "../src/observe/outcome.ts";
 import { indexPods } from "../src/observe/workload.ts";
 import { NAMESPACE_FLAG, SELECTOR_FLAG, TAP_FILTER_FLAGS } from "../src/views/live-flags.ts";
 import { parseTapFormat } from "../src/views/tap-format.ts";
@@ -64,11 +65,16 @@ export const command: Command = {
       const query = queryIn(kube.namespace);
       const targets = await findTapTargets(kube, query, signal);
       const printer = new TapPrinter(format, indexPods(targets.known));
+      let toldOpaque = false;
       await streamTap(
         kube,
         targets,
         {
           onEvent: (event) => {
+            if (!isHttp(event.line.exchange.protocol) && !toldOpaque) {
+              toldOpaque = true;
+              console.stderr.write("opaque connections pass too: they have no requests to show\n");
+            }
             const text = printer.print(event);
             if (text !== "") console.stdout.write(text);
           },

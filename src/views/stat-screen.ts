@@ -49,7 +49,8 @@ function StatScreen<C>(options: StatScreenOptions<C>): ReactElement {
     notice: undefined,
   });
   useInput((input) => {
-    if (input === "q") exit();
+    // Keys that were pressed quickly arrive as one text.
+    if (input.includes("q")) exit();
   });
   useEffect(() => {
     const stop = new AbortController();

@@ -56,12 +56,18 @@ function TopScreen(options: TopScreenOptions): ReactElement {
   const [paused, setPaused] = useState(false);
   const [ended, setEnded] = useState(false);
   const [rows, setRows] = useState<readonly TopRow[]>([]);
+  const press = (letter: string): void => {
+    if (letter === "q") exit();
+    else if (letter === "a") setScroll((cells) => Math.max(0, cells - SCROLL_CELLS));
+    else if (letter === "d") setScroll((cells) => cells + SCROLL_CELLS);
+    else if (letter === "p") setPaused((now) => !now);
+    else if (letter === "s") setSort((now) => SORTS[(SORTS.indexOf(now) + 1) % SORTS.length]!);
+  };
   useInput((input, key) => {
-    if (input === "q") exit();
-    else if (input === "a" || key.leftArrow) setScroll((cells) => Math.max(0, cells - SCROLL_CELLS));
-    else if (input === "d" || key.rightArrow) setScroll((cells) => cells + SCROLL_CELLS);
-    else if (input === "p") setPaused((now) => !now);
-    else if (input === "s") setSort((now) => SORTS[(SORTS.indexOf(now) + 1) % SORTS.length]!);
+    if (key.leftArrow) press("a");
+    else if (key.rightArrow) press("d");
+    // Keys that were pressed quickly arrive as one text.
+    else for (const letter of input) press(letter);
   });
   useEffect(() => {
     let gone = false;
