@@ -28,8 +28,8 @@ const EAGER_LATER_UNTIL_MS = 15_000;
  *   attempt   e    e    e   e   e   e   e   counts            counts       counts      e: eager, only its success counts
  * ```
  *
- * A failure counts only when Kubernetes' own schedule would have had an attempt by then; so trying early never
- * makes a slow starter fail earlier.
+ * An eager failure counts only when Kubernetes' own schedule would have had an attempt by then, the first one at the end of
+ * the first period; so trying early never makes a slow starter fail earlier.
  */
 export class ProbeLoop {
   readonly #options: ProbeLoopOptions;
@@ -79,7 +79,8 @@ export class ProbeLoop {
     this.#successes = 0;
     if (this.#verdict !== true) {
       const initialMs = (spec.initialDelaySeconds ?? 0) * 1000;
-      const dueMs = this.#startedMs + initialMs + this.#counted * this.#periodMs;
+      const periods = this.#options.isEager ? this.#counted + 1 : this.#counted;
+      const dueMs = this.#startedMs + initialMs + periods * this.#periodMs;
       if (attemptedMs < dueMs) return;
       this.#counted++;
     }

@@ -1,0 +1,61 @@
+import type { Command } from "../../src/cli/command.ts";
+import { resourcePath } from "../../src/kube/resource-path.ts";
+import { deleteManifests, displayName } from "../../src/local/apply-manifests.ts";
+import { ResourceFinder } from "../../src/local/resource-finder.ts";
+import { noFile } from "./apply.ts";
+import { DIR_FLAG, NAMESPACE_FLAG, openDevCluster, readInput } from "./dev-cluster.ts";
+
+export const command: Command = {
+  name: "delete",
+  summary: "delete the objects of a manifest, or one by name",
+  arguments: [
+    { name: "kind", summary: "pod, deploy, svc, ...", required: false },
+    { name: "name", summary: "which", required: false },
+  ],
+  flags: [
+    {
+      name: "filename",
+      short: "f",
+      type: "repeat",
+      placeholder: "FILE",
+      summary: "manifest, or - for standard input",
+    },
+    NAMESPACE_FLAG,
+    DIR_FLAG,
+  ],
+  examples: [
+    { command: "meshctl dev delete -f app.yaml", does: "what a manifest made" },
+    { command: "meshctl dev delete pod web-1 -n demo", does: "one pod" },
+  ],
+  async run(options, args, context) {
+    const files = (options.filename as readonly string[] | undefined) ?? [];
+    const [kind, name] = args;
+    if (files.length === 0 && (kind === undefined || name === undefined)) throw noFile("delete");
+    const namespace = options.namespace as string | undefined;
+    const inputs = await Promise.all(
+      files.map(async (file) => ({ file, text: await readInput(file, context) })),
+    );
+    const client = await openDevCluster(options, context);
+    const { stdout } = context.console;
+    try {
+      for (const { file, text } of inputs) {
+        const deleted = await deleteManifests(client, text, {
+          file,
+          ...(namespace === undefined ? {} : { namespace }),
+        });
+        for (const each of deleted) stdout.write(`${each} deleted\n`);
+      }
+      if (kind !== undefined && name !== undefined) {
+        const resource = await new ResourceFinder(client).byWord(kind);
+        const scope = resource.namespaced ? (namespace ?? client.namespace) : undefined;
+        await client.request("DELETE", `${resourcePath(resource, scope)}/${encodeURIComponent(name)}`, {
+          body: { propagationPolicy: "Background" },
+        });
+        stdout.write(`${displayName(resource, name)} deleted\n`);
+      }
+    } finally {
+      client.close();
+    }
+    return { exitCode: 0 };
+  },
+};
