@@ -46,8 +46,7 @@ export const command: Command = {
     const outcome = rewriteInputs({
       inputs: await readInputs(args, createInputReader(console.stdin, cwd)),
       rewrite: createUninjector(),
-      // Containers and volumes are compared as a whole.
-      fullData: true,
+      fullData: false,
       keepGoing: options.keepGoing === true,
     });
     console.stdout.write(await printStream(outcome.text, options.output as "yaml" | "json"));

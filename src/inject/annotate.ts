@@ -97,7 +97,7 @@ function injectWorkload(
       report: { ...report, outcome: "injected", warnings: [...warnings, ...decision.warnings] },
     };
   }
-  const wanted = { [INJECT_ANNOTATION]: options.inject, ...options.overrides };
+  const wanted = { [INJECT_ANNOTATION]: wantedInject(said, options), ...options.overrides };
   const changed = withAnnotations(template, wanted);
   return {
     object: changed === template ? object : withValueAt(object, templatePath, changed),
@@ -109,11 +109,17 @@ function annotateNamespace({ object }: RewriteTarget, options: InjectorOptions):
   const base = { ...skippedReport(object.kind, nameOf(object)), supported: true };
   const annotations = stringMap(valueAtPath(object, ["metadata", "annotations"]));
   if (annotations[INJECT_ANNOTATION] === "disabled") return { object, report: { ...base, disabled: true } };
+  const said = annotations[INJECT_ANNOTATION] ?? "";
   const wanted = options.manual
     ? options.overrides
-    : { [INJECT_ANNOTATION]: options.inject, ...options.overrides };
+    : { [INJECT_ANNOTATION]: wantedInject(said, options), ...options.overrides };
   if (Object.keys(wanted).length === 0) return { object, report: base };
   return { object: withAnnotations(object, wanted), report: { ...base, outcome: "annotated" } };
+}
+
+/** Who asked for ingress mode by hand keeps it. */
+function wantedInject(said: string, options: InjectorOptions): string {
+  return said === "ingress" ? said : options.inject;
 }
 
 /** A Service has no proxy; only which of its ports are opaque concerns it. */

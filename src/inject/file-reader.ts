@@ -10,14 +10,14 @@ export function createInputReader(stdin: { readAll(): Promise<Buffer> }, cwd: st
     async readDirectory(path) {
       if (!(await stat(resolve(cwd, path))).isDirectory()) return undefined;
       const entries = await readdir(resolve(cwd, path), { withFileTypes: true });
-      return Promise.all(
-        entries.map(async (entry) => ({
-          name: entry.name,
-          isDirectory: entry.isSymbolicLink()
-            ? (await stat(resolve(cwd, path, entry.name))).isDirectory()
-            : entry.isDirectory(),
-        })),
-      );
+      const found: { name: string; isDirectory: boolean }[] = [];
+      for (const entry of entries) {
+        // Links to files count; links to directories may lead in circles, or to what is listed already (mounted ConfigMaps).
+        const linkedDirectory =
+          entry.isSymbolicLink() && (await stat(resolve(cwd, path, entry.name))).isDirectory();
+        if (!linkedDirectory) found.push({ name: entry.name, isDirectory: entry.isDirectory() });
+      }
+      return found;
     },
     fetch: (url) => fetch(url),
   };

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { isTree } from "../../values/merge.ts";
 import { emitFlow, emitItems, emitJson, emitPairs } from "./emit.ts";
-import type { OutlineMap, OutlineNode, OutlinePair, OutlineSeq } from "./outline.ts";
+import type { OutlineMap, OutlineNode, OutlinePair, OutlineScalar, OutlineSeq } from "./outline.ts";
 
 /** Replaces `start` to `end` by `text`; an insertion has `start === end`, a removal no text. */
 export interface TextEdit {
@@ -60,7 +60,7 @@ class EditPlanner {
     if (node.kind === "map" && isTree(before) && isTree(after)) this.#map(node, before, after);
     else if (node.kind === "seq" && Array.isArray(before) && Array.isArray(after))
       this.#seq(node, before, after);
-    else if (node.kind === "scalar") this.#replace(node.start, node.end, emitFlow(after));
+    else if (node.kind === "scalar") this.#replaceScalar(node, after);
     else throw new UnplannableEdit(`a ${node.kind} cannot become ${JSON.stringify(after)}`);
   }
 
@@ -190,6 +190,12 @@ class EditPlanner {
       if (index > lastKept && lastKept >= 0) this.#replace(elements[index - 1]!.end, element.end, "");
       else this.#replace(element.start, next ? next.start : element.end, "");
     });
+  }
+
+  #replaceScalar(node: OutlineScalar, after: unknown): void {
+    // A block scalar ends after its last line end, which the line goes on needing.
+    const lineEnd = node.end > node.start && this.#text[node.end - 1] === "\n" ? this.#eol : "";
+    this.#replace(node.start, node.end, emitFlow(after) + lineEnd);
   }
 
   #removeLines(start: number, end: number): void {

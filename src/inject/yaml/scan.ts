@@ -29,6 +29,9 @@ export function scanOutline(text: string, slice: DocumentSlice): OutlineMap | un
 /** The document needs the full parser. */
 class NotPlain extends Error {}
 
+/** Keys whose text decides about injection: it has to be read. */
+const DECIDING = /meshctl\.io\/|^(?:kind|apiVersion|name|generateName|namespace|image|protocol|hostNetwork)$/;
+
 /** Deeper nesting is no manifest, and would exhaust the stack. */
 const DEPTH_MAX = 100;
 
@@ -125,7 +128,10 @@ class Scanner {
     // A plain key that reads as a number or boolean is no string; the full parser knows what it becomes.
     if (plain !== undefined && typeof plainValue(plain) !== "string") throw new NotPlain();
     const value = this.#value(colonEnd, column, true);
-    return { key: match[1] ?? match[2] ?? plain!, keyStart, colonEnd, value };
+    const key = match[1] ?? match[2] ?? plain!;
+    if (value?.kind === "scalar" && value.value instanceof UndecodedScalar && DECIDING.test(key))
+      throw new NotPlain();
+    return { key, keyStart, colonEnd, value };
   }
 
   #seq(column: number): OutlineSeq {

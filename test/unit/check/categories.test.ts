@@ -174,14 +174,12 @@ const BREAKS: readonly Break[] = [
     outcome: "warning",
     says: /meshctl-identity-1: no room/,
     how: (cluster) =>
-      void cluster
-        .find("Pod", "meshctl-identity-1")
-        .status.conditions.push({
-          type: "PodScheduled",
-          status: "False",
-          reason: "Unschedulable",
-          message: "no room",
-        }),
+      void cluster.find("Pod", "meshctl-identity-1").status.conditions.push({
+        type: "PodScheduled",
+        status: "False",
+        reason: "Unschedulable",
+        message: "no room",
+      }),
   },
   {
     claim: "a replica set that may not make pods",

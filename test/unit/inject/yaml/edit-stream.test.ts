@@ -25,6 +25,21 @@ const EXAMPLES: readonly (readonly [claim: string, input: string, output: string
     "kind: Pod\nmetadata:\n  annotations:\n    meshctl.io/inject: enabled # please\nspec: {}\n",
   ],
   [
+    "a block scalar that says disabled: it stays so",
+    "kind: Pod\nmetadata:\n  annotations:\n    meshctl.io/inject: >-\n      disabled\nspec: {}\n",
+    "kind: Pod\nmetadata:\n  annotations:\n    meshctl.io/inject: >-\n      disabled\nspec: {}\n",
+  ],
+  [
+    "a block scalar that says something else",
+    "kind: Pod\nmetadata:\n  annotations:\n    meshctl.io/inject: |\n      yes\n    a: b\nspec: {}\n",
+    "kind: Pod\nmetadata:\n  annotations:\n    meshctl.io/inject: enabled\n    a: b\nspec: {}\n",
+  ],
+  [
+    "ingress mode: who asked for it keeps it",
+    "kind: Pod\nmetadata:\n  annotations:\n    meshctl.io/inject: ingress\nspec: {}\n",
+    "kind: Pod\nmetadata:\n  annotations:\n    meshctl.io/inject: ingress\nspec: {}\n",
+  ],
+  [
     "an item whose map starts beside the dash",
     "kind: List\napiVersion: v1\nitems:\n- kind: Pod\n  spec: {}\n  metadata:\n    name: a\n",
     "kind: List\napiVersion: v1\nitems:\n- kind: Pod\n  spec: {}\n  metadata:\n    annotations:\n      meshctl.io/inject: enabled\n    name: a\n",
