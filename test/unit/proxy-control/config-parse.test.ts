@@ -1,0 +1,309 @@
+import assert from "node:assert/strict";
+import { before, describe, test } from "node:test";
+import { MeshError } from "../../../src/base/error.ts";
+import { formatNetwork } from "../../../src/base/ip.ts";
+import { describeConfig } from "../../../src/proxy/config-describe.ts";
+import { ConfigProblems, parseProxyConfig } from "../../../src/proxy/config-parse.ts";
+import { createTestMeshCa } from "../../support/test-mesh-ca.ts";
+
+let anchors: string;
+before(async () => {
+  anchors = (await createTestMeshCa()).anchorsPem;
+});
+
+const REQUIRED = () => ({
+  IDENTITY_LOCAL_NAME: "web.demo.serviceaccount.identity.meshctl.cluster.local",
+  IDENTITY_TRUST_ANCHORS: anchors,
+  IDENTITY_TOKEN_FILE: "/token",
+  IDENTITY_SVC_ADDR: "meshctl-identity.meshctl.svc.cluster.local.:8080",
+  IDENTITY_SVC_NAME: "identity.meshctl",
+  DESTINATION_SVC_ADDR: "meshctl-dst.meshctl.svc.cluster.local.:8086",
+  DESTINATION_SVC_NAME: "controller.meshctl",
+  POLICY_SVC_ADDR: "meshctl-policy.meshctl.svc.cluster.local.:8090",
+  POLICY_SVC_NAME: "controller.meshctl",
+  POLICY_WORKLOAD: "{}",
+});
+
+/** Undefined removes a required variable. */
+function env(
+  extra: Record<string, string | undefined> = {},
+  prefix = "MESHCTL_PROXY_",
+): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries({ ...REQUIRED(), ...extra }).map(([key, value]) => [prefix + key, value]),
+  );
+}
+
+function problems(extra: Record<string, string | undefined>): readonly string[] {
+  try {
+    parseProxyConfig(env(extra));
+  } catch (error) {
+    assert.ok(error instanceof MeshError && error.code === "PROXY_CONFIG_INVALID");
+    assert.ok(error.cause instanceof ConfigProblems);
+    return error.cause.problems;
+  }
+  return [];
+}
+
+const parse = (extra: Record<string, string> = {}) => parseProxyConfig(env(extra)).config;
+
+test("defaults are those of the reference", () => {
+  const { config, warnings } = parseProxyConfig(env());
+  assert.deepEqual(warnings, []);
+  assert.deepEqual(config.inbound.listen, { host: "0.0.0.0", port: 4143 });
+  assert.deepEqual(config.outbound.listen, [{ host: "127.0.0.1", port: 4140 }]);
+  assert.deepEqual(config.admin, { listen: { host: "127.0.0.1", port: 4191 }, shutdownEnabled: false });
+  assert.equal(config.capture, "transparent");
+  assert.deepEqual(config.ownNetworks.map(formatNetwork), ["127.0.0.0/8", "::1/128"]);
+  assert.equal(config.inbound.defaultPolicy, "all-unauthenticated");
+  assert.equal(config.inbound.connectTimeoutMs, 300);
+  assert.equal(config.outbound.connectTimeoutMs, 1000);
+  assert.equal(config.inbound.discoveryIdleTimeoutMs, 90_000);
+  assert.equal(config.outbound.discoveryIdleTimeoutMs, 5000);
+  assert.equal(config.outbound.failfastTimeoutMs, 3000);
+  assert.equal(config.shutdownGracePeriodMs, 120_000);
+  assert.deepEqual(config.destination.profileSuffixes, ["svc.cluster.local"]);
+  assert.deepEqual(config.identity.server, {
+    host: "meshctl-identity.meshctl.svc.cluster.local.",
+    port: 8080,
+    name: "identity.meshctl",
+  });
+  assert.deepEqual(config.controlStream, {
+    initialTimeoutMs: undefined,
+    idleTimeoutMs: undefined,
+    lifetimeMs: undefined,
+  });
+});
+
+test("LINKERD2_PROXY_ stands in, and MESHCTL_PROXY_ wins", () => {
+  const upstream = env({ INBOUND_CONNECT_TIMEOUT: "1s", SHUTDOWN_GRACE_PERIOD: "5s" }, "LINKERD2_PROXY_");
+  const { config } = parseProxyConfig({ ...upstream, MESHCTL_PROXY_INBOUND_CONNECT_TIMEOUT: "2s" });
+  assert.equal(config.inbound.connectTimeoutMs, 2000);
+  assert.equal(config.shutdownGracePeriodMs, 5000);
+});
+
+test("an empty value counts as unset", () => {
+  assert.equal(
+    parse({ INBOUND_CONNECT_TIMEOUT: " ", CONTROL_STREAM_LIFETIME: "" }).inbound.connectTimeoutMs,
+    300,
+  );
+});
+
+describe("malformed variable is named", () => {
+  const bad: readonly (readonly [suffix: string, ...values: string[]])[] = [
+    ["INBOUND_CONNECT_TIMEOUT", "5", "1.5s", "1 s", "-1s", "s"],
+    ["OUTBOUND_CONNECT_TIMEOUT", "x"],
+    ["INBOUND_DETECT_TIMEOUT", "x"],
+    ["OUTBOUND_DETECT_TIMEOUT", "x"],
+    ["INBOUND_DISCOVERY_IDLE_TIMEOUT", "x"],
+    ["OUTBOUND_DISCOVERY_IDLE_TIMEOUT", "x"],
+    ["INBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT", "x"],
+    ["OUTBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT", "x"],
+    ["OUTBOUND_HTTP_FAILFAST_TIMEOUT", "x"],
+    ["SHUTDOWN_GRACE_PERIOD", "x"],
+    ["IDENTITY_MIN_REFRESH", "x"],
+    ["IDENTITY_MAX_REFRESH", "x"],
+    ["CONTROL_STREAM_INITIAL_TIMEOUT", "x"],
+    ["CONTROL_STREAM_IDLE_TIMEOUT", "x"],
+    ["MAX_IDLE_CONNS_PER_ENDPOINT", "-1", "1e3"],
+    ["OUTBOUND_MAX_IDLE_CONNS_PER_ENDPOINT", "x"],
+    ["INBOUND_MAX_IN_FLIGHT", "x"],
+    ["OUTBOUND_MAX_IN_FLIGHT", "x"],
+    ["OUTBOUND_HTTP_QUEUE_CAPACITY", "x"],
+    ["OUTBOUND_DISABLE_INFORMATIONAL_HEADERS", "yes", "True", "1"],
+    ["SHUTDOWN_ENDPOINT_ENABLED", "yes"],
+    ["LOG", "loud", "info,,warn=x y"],
+    ["LOG_FORMAT", "xml"],
+    ["CAPTURE", "implicit"],
+    ["OWN_NETWORKS", "10.0.0.0/33", "lo"],
+    ["POLICY_CLUSTER_NETWORKS", "10.0.0.0/8,x"],
+    ["DESTINATION_PROFILE_NETWORKS", "x"],
+    ["DESTINATION_PROFILE_SUFFIXES", "a b"],
+    ["INBOUND_LISTEN_ADDR", "4143", "localhost:4143", "1.2.3.4:99999"],
+    ["ADMIN_LISTEN_ADDR", "x"],
+    ["OUTBOUND_LISTEN_ADDR", "x"],
+    ["OUTBOUND_LISTEN_ADDRS", "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3", "x"],
+    ["INBOUND_IPS", "10.0.0.0/8"],
+    ["INBOUND_PORTS", "0", "65536", "9-8", "a"],
+    ["INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION", "25;26"],
+    ["INBOUND_DEFAULT_POLICY", "allow"],
+    ["INBOUND_LISTENERS", "127.0.0.1:80", "127.0.0.1:80=x", "x=127.0.0.1:80", "127.0.0.1:80=unix:relative"],
+    ["INBOUND_APP_HOST", "localhost"],
+    ["OUTBOUND_SERVICES", "127.0.0.1:80=web", "127.0.0.1=web:80"],
+    ["OUTBOUND_SOURCE_HOST", "x"],
+    ["DNS_SERVERS", "dns:53"],
+    ["IDENTITY_LOCAL_NAME", "no name"],
+    ["IDENTITY_SVC_ADDR", "identity"],
+    ["IDENTITY_SVC_NAME", "no name"],
+    ["DESTINATION_SVC_ADDR", "dst:port"],
+    ["POLICY_SVC_ADDR", ":8090"],
+    ["IDENTITY_DISABLED", "true"],
+    ["IDENTITY_SPIRE_WORKLOAD_API_ADDRESS", "unix:/x"],
+    ["OUTBOUND_CONNECT_EXP_BACKOFF_JITTER", "2"],
+    ["INBOUND_CONNECT_EXP_BACKOFF_MIN", "x"],
+  ];
+  for (const [suffix, ...values] of bad) {
+    for (const value of values) {
+      test(`${suffix}=${value}`, () => {
+        const found = problems({ [suffix]: value });
+        assert.ok(
+          found.some((problem) =>
+            problem.startsWith(`MESHCTL_PROXY_${suffix}=${JSON.stringify(value)}: expected `),
+          ),
+          found.join("\n"),
+        );
+      });
+    }
+  }
+});
+
+describe("missing variable is named", () => {
+  for (const suffix of Object.keys(REQUIRED())) {
+    test(suffix, () => {
+      assert.deepEqual(problems({ [suffix]: undefined }).length, 1);
+      assert.match(problems({ [suffix]: undefined })[0]!, new RegExp(`^MESHCTL_PROXY_${suffix} is required`));
+    });
+  }
+});
+
+test("all problems are named at once, under the name that was set", () => {
+  const found = problems({ CAPTURE: "x", LOG_FORMAT: "y", POLICY_WORKLOAD: undefined });
+  assert.equal(found.length, 3);
+});
+
+describe("combinations", () => {
+  const cases: readonly (readonly [
+    what: string,
+    extra: Record<string, string | undefined>,
+    pattern: RegExp | undefined,
+  ])[] = [
+    [
+      "cluster policy without networks",
+      { INBOUND_DEFAULT_POLICY: "cluster-authenticated" },
+      /CLUSTER_NETWORKS must not be empty/,
+    ],
+    [
+      "cluster policy with networks",
+      { INBOUND_DEFAULT_POLICY: "audit", POLICY_CLUSTER_NETWORKS: "10.0.0.0/8" },
+      undefined,
+    ],
+    [
+      "backoff jitter alone",
+      { INBOUND_CONNECT_EXP_BACKOFF_JITTER: "0.5" },
+      /BACKOFF_MIN and _MAX are required/,
+    ],
+    ["backoff minimum alone", { OUTBOUND_CONNECT_EXP_BACKOFF_MIN: "1s" }, /BACKOFF_MAX is required/],
+    [
+      "backoff minimum above maximum",
+      { OUTBOUND_CONNECT_EXP_BACKOFF_MIN: "2s", OUTBOUND_CONNECT_EXP_BACKOFF_MAX: "1s" },
+      /at least _MIN/,
+    ],
+    [
+      "descending stream limits",
+      { CONTROL_STREAM_IDLE_TIMEOUT: "1h", CONTROL_STREAM_LIFETIME: "5m" },
+      /must ascend/,
+    ],
+    [
+      "ascending stream limits",
+      {
+        CONTROL_STREAM_INITIAL_TIMEOUT: "3s",
+        CONTROL_STREAM_IDLE_TIMEOUT: "5m",
+        CONTROL_STREAM_LIFETIME: "1h",
+      },
+      undefined,
+    ],
+    [
+      "server id instead of local name",
+      { IDENTITY_LOCAL_NAME: undefined, IDENTITY_SERVER_ID: "a.b", IDENTITY_SERVER_NAME: "a.b" },
+      undefined,
+    ],
+    [
+      "server id and name that differ",
+      { IDENTITY_LOCAL_NAME: undefined, IDENTITY_SERVER_ID: "a.b", IDENTITY_SERVER_NAME: "c" },
+      /must equal IDENTITY_SERVER_ID/,
+    ],
+    ["anchors without a certificate", { IDENTITY_TRUST_ANCHORS: "x" }, /TRUST_ANCHORS holds no readable PEM/],
+  ];
+  for (const [what, extra, pattern] of cases) {
+    test(what, () => {
+      const found = problems(extra);
+      if (!pattern) assert.deepEqual(found, []);
+      else {
+        assert.equal(found.length, 1, found.join("\n"));
+        assert.match(found[0]!, pattern);
+      }
+    });
+  }
+});
+
+test("controllers on this host are spoken to in plaintext, others need a name", () => {
+  for (const address of ["127.0.0.1:1", "[::1]:1", "localhost:1", "localhost.:1"]) {
+    assert.equal(parse({ POLICY_SVC_ADDR: address }).policy.server.name, undefined, address);
+  }
+  const explicit = parse({ OWN_NETWORKS: "127.5.0.1/32", POLICY_SVC_ADDR: "127.5.0.2:1" });
+  assert.equal(explicit.policy.server.name, "controller.meshctl");
+});
+
+test("explicit capture is read", () => {
+  const config = parse({
+    CAPTURE: "explicit",
+    INBOUND_LISTENERS: "127.5.64.3:8080=127.5.128.3:8080, 127.5.64.3:9090=unix:/run/app.sock",
+    OUTBOUND_SERVICES:
+      "127.5.128.3:20001=Web.demo.svc.cluster.local:80,unix:/run/db.sock=db.demo.svc.cluster.local.:5432",
+    INBOUND_APP_HOST: "127.5.128.3",
+    OUTBOUND_SOURCE_HOST: "127.5.64.3",
+    DNS_SERVERS: "127.5.0.10:5353,127.5.0.11",
+  });
+  assert.deepEqual(config.inbound.listeners, [
+    { listen: { host: "127.5.64.3", port: 8080 }, target: { host: "127.5.128.3", port: 8080 } },
+    { listen: { host: "127.5.64.3", port: 9090 }, target: { path: "/run/app.sock" } },
+  ]);
+  assert.deepEqual(config.outbound.services, [
+    { listen: { host: "127.5.128.3", port: 20001 }, name: "web.demo.svc.cluster.local", port: 80 },
+    { listen: { path: "/run/db.sock" }, name: "db.demo.svc.cluster.local", port: 5432 },
+  ]);
+  assert.deepEqual(config.dnsServers, ["127.5.0.10:5353", "127.5.0.11"]);
+});
+
+for (const [directives, level] of [
+  ["debug", "debug"],
+  ["warn,linkerd=info,hickory=error", "info"],
+  ["warn,linkerd=info,[{headers}]=off,[{request}]=off", "info"],
+  ["info,meshctl=trace", "trace"],
+  ["off", "off"],
+  ["hickory=debug", "info"],
+] as const) {
+  test(`log directives ${directives} mean ${level}`, () =>
+    assert.equal(parse({ LOG: directives }).logLevel, level));
+}
+
+test("port sets take ranges and blanks", () => {
+  assert.deepEqual(
+    [...parse({ INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION: "25,, 587,4000-4002" }).inbound.opaquePorts],
+    [25, 587, 4000, 4001, 4002],
+  );
+});
+
+test("what is not honoured is said, unless its value changes nothing", () => {
+  const { warnings } = parseProxyConfig(
+    env({
+      CORES: "1",
+      INGRESS_MODE: "true",
+      IDENTITY_DIR: "/x",
+      TAP_SVC_NAME: "tap",
+      PROTS: "1",
+      ACCESS_LOG: "xml",
+    }),
+  );
+  assert.deepEqual(warnings, [
+    'MESHCTL_PROXY_ACCESS_LOG="xml": expected apache or json; the access log is off',
+    "set, but not honoured by this version: MESHCTL_PROXY_INGRESS_MODE, MESHCTL_PROXY_TAP_SVC_NAME",
+    "set, but unknown (a typing error?): MESHCTL_PROXY_PROTS",
+  ]);
+});
+
+test("described configuration is plain JSON", () => {
+  const described = JSON.parse(JSON.stringify(describeConfig(parse({ INBOUND_IPS: "10.0.0.1" }))));
+  assert.deepEqual(described.ownNetworks, ["127.0.0.0/8", "::1/128"]);
+  assert.deepEqual(described.inbound.ips, ["10.0.0.1"]);
+});
