@@ -131,7 +131,7 @@ test("meshctl demo shows a mesh at work, answers questions about it, and leaves 
     const result = await demo.done;
     assert.equal(result.exitCode, 130, describeRun("meshctl", ["demo"], result));
     assert.deepEqual((await processesWith(`MESHCTL_DEV_DIR=${dir}`)) ?? [], []);
-    assert.ok(!existsSync(join(home, ".kube")), "the user's own kubeconfig folder was written");
+    assert.ok(!existsSync(join(home, ".kube", "config")), "the user's own kubeconfig was written");
   });
 });
 
