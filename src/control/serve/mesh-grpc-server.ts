@@ -1,7 +1,7 @@
 import http2, { type ServerHttp2Session } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import type { ConnectRouter } from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { type Clock, sleep } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
@@ -109,7 +109,7 @@ export async function startMeshGrpcServer(options: MeshGrpcServerOptions): Promi
     port,
     async stop(graceMs) {
       server.close();
-      stopping.abort();
+      stopping.abort(new ConnectError(`${options.name} is stopping`, Code.Unavailable));
       for (const session of sessions) session.close();
       const closed = Promise.all(
         [...sockets].map((socket) => new Promise<void>((resolve) => socket.once("close", () => resolve()))),

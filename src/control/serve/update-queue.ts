@@ -36,7 +36,7 @@ export class UpdateQueue<T> {
     this.#wake?.();
   }
 
-  /** Everything in order, until `end` or the signal. */
+  /** Everything in order, until `end` or the signal; a signal whose reason is a ConnectError ends the stream with it. */
   async *drain(signal: AbortSignal): AsyncGenerator<T, void, void> {
     const onAbort = (): void => this.end();
     signal.addEventListener("abort", onAbort, { once: true });
@@ -48,10 +48,12 @@ export class UpdateQueue<T> {
           continue;
         }
         if (this.#ended?.error) throw this.#ended.error;
-        if (this.#ended) return;
+        if (this.#ended) break;
         await new Promise<void>((resolve) => (this.#wake = resolve));
         this.#wake = undefined;
       }
+      // A server that stops says so: its clients then go elsewhere at once. A client that left hears nothing anyway.
+      if (signal.reason instanceof ConnectError) throw signal.reason;
     } finally {
       signal.removeEventListener("abort", onAbort);
     }

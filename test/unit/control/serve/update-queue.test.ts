@@ -41,3 +41,12 @@ test("update queue ends with the signal", async () => {
   controller.abort();
   assert.deepEqual(await collecting, [1]);
 });
+
+test("update queue ends with the reason of a server that stops", async () => {
+  const queue = new UpdateQueue<number>("test");
+  const controller = new AbortController();
+  const collecting = collect(queue, controller.signal);
+  await settle();
+  controller.abort(new ConnectError("stopping", Code.Unavailable));
+  await assert.rejects(collecting, { code: Code.Unavailable });
+});
