@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { MeshError } from "../../base/error.ts";
 import { TRANSPORT_ALPN } from "../../base/names.ts";
-import { readFirstBytes } from "../../net/first-bytes.ts";
+import { pushBack, readFirstBytes } from "../../net/first-bytes.ts";
 import { type SecuredServer, secureServer } from "../../net/mesh-tls.ts";
 import { sniffTlsHello, type TlsHello } from "../../wire/tls-hello.ts";
 import {
@@ -31,7 +31,7 @@ export async function sniffTls(socket: Socket, { clock, config }: ProxyDependenc
     const hello = sniffTlsHello(bytes);
     if (hello.kind !== "incomplete") outcome = hello;
   }
-  if (bytes.length > 0 && !socket.destroyed) socket.unshift(bytes);
+  if (bytes.length > 0) pushBack(socket, { kind: "bytes", bytes });
   return outcome;
 }
 

@@ -1,11 +1,11 @@
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
-import { readFirstBytes } from "../../net/first-bytes.ts";
+import { pushBack, readFirstBytes } from "../../net/first-bytes.ts";
 import { DETECT_BYTES_MIN, detectHttp, type HttpDetection } from "../../wire/http-detect.ts";
 
 /**
- * How long a client may be silent before its server is dialled as opaque, ms: a server that speaks first is heard then. Whichever
- * side detects waits; an HTTP client that connects ahead of its first request pays with its connection's being opaque.
+ * How long a client may be silent before its server is dialled as opaque, ms: a server that speaks first is heard then.
+ * Whichever side detects waits. A client that speaks HTTP later, but before its server, is still recognised (forward-opaque.ts).
  */
 export const SILENCE_MS = 100;
 
@@ -32,7 +32,7 @@ export async function detectConnection(socket: Duplex, clock: Clock): Promise<Co
       outcome = read.kind;
     }
   }
-  if (bytes.length > 0 && !socket.destroyed) socket.unshift(bytes);
+  if (bytes.length > 0) pushBack(socket, { kind: "bytes", bytes });
   return outcome;
 }
 

@@ -1,43 +1,90 @@
 import type { Duplex } from "node:stream";
 import type { LiveTransport } from "../../observe/live-exchange.ts";
 
+/** Body pieces up to this size travel in the same string as the head before them, bytes. */
+const COPIED_BYTES_MAX = 4096;
+/** Text that waits for the end of the turn at most, bytes. */
+const PENDING_BYTES_MAX = 16_384;
+
 /**
- * Writes to a socket so that everything written in one turn of the event loop leaves in one write: a head and the first
- * part of its body, or many chunks of a read, share one system call and one TLS record.
+ * Writes to a socket so that what is written in one turn of the event loop leaves in one write: a head and its body, or many
+ * chunks of a read, share one system call and one TLS record.
+ *
+ * Small pieces are joined into one latin1 string, which is one plain write for the system; large ones go as they are, under
+ * one cork, since copying them would cost more than a vectored write.
  */
 export class BatchedWriter {
   readonly #socket: Duplex;
   readonly #transport: LiveTransport;
+  #pending = "";
+  #isScheduled = false;
   #isCorked = false;
-  readonly #flush: () => void;
+  readonly #flushAtEnd: () => void;
 
   constructor(socket: Duplex, transport: LiveTransport) {
     this.#socket = socket;
     this.#transport = transport;
     // One closure a connection, not one a write.
-    this.#flush = () => {
-      this.#isCorked = false;
-      this.#socket.uncork();
+    this.#flushAtEnd = () => {
+      this.#isScheduled = false;
+      this.flush();
     };
   }
 
   /** @returns false when the peer reads too slowly: wait for the socket's `drain` */
   text(latin1: string): boolean {
-    this.#cork();
     this.#transport.writeBytes += latin1.length;
-    return this.#socket.write(latin1, "latin1");
+    this.#append(latin1);
+    return !this.#socket.writableNeedDrain;
   }
 
+  /** Takes a view that stays valid: it may be written later in this turn. @returns as `text` */
   bytes(view: Buffer): boolean {
-    this.#cork();
     this.#transport.writeBytes += view.length;
-    return this.#socket.write(view);
+    if (view.length <= COPIED_BYTES_MAX) {
+      this.#append(view.toString("latin1"));
+    } else {
+      this.#cork();
+      this.#writePending();
+      this.#socket.write(view);
+    }
+    return !this.#socket.writableNeedDrain;
+  }
+
+  /** Hands everything to the socket now: before its end, or before somebody else writes to it. */
+  flush(): void {
+    this.#writePending();
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    this.#socket.uncork();
+  }
+
+  #append(latin1: string): void {
+    this.#pending += latin1;
+    if (this.#pending.length > PENDING_BYTES_MAX) {
+      this.#cork();
+      this.#writePending();
+    }
+    this.#schedule();
+  }
+
+  #writePending(): void {
+    if (this.#pending === "") return;
+    const text = this.#pending;
+    this.#pending = "";
+    if (this.#socket.writable) this.#socket.write(text, "latin1");
   }
 
   #cork(): void {
     if (this.#isCorked) return;
     this.#isCorked = true;
     this.#socket.cork();
-    process.nextTick(this.#flush);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    process.nextTick(this.#flushAtEnd);
   }
 }

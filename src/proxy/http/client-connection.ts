@@ -237,6 +237,7 @@ export class HttpClientConnection implements BodySink {
     const socket = this.#socket;
     this.#state = "upgraded";
     this.#request = undefined;
+    this.#writer.flush();
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.off("drain", this.#onDrain);

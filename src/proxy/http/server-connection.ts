@@ -179,6 +179,7 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
   upgrade(exchange: ServerExchange): UpgradedStream {
     const socket = this.#socket;
     this.#state = "upgraded";
+    this.#writer.flush();
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.off("drain", this.#onDrain);
@@ -352,6 +353,7 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
       const timer = this.#options.clock.schedule(LINGER_MS, () => socket.destroy());
       socket.once("close", () => timer.cancel());
     });
+    this.#writer.flush();
     socket.end();
     if (this.#isInputEnded) this.#destroyWhenWritten();
     socket.resume();

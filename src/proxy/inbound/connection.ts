@@ -34,7 +34,8 @@ interface Classified {
   readonly identity: string;
   readonly meshTls: boolean;
   readonly tls: string;
-  readonly as: "http/1" | "http/2" | "opaque" | "closed";
+  /** `silent`: opaque unless the client turns out to speak HTTP/1. */
+  readonly as: "http/1" | "http/2" | "opaque" | "silent" | "closed";
 }
 
 /**
@@ -43,7 +44,7 @@ interface Classified {
  *     policy   TLS                           then
  *     opaque   not sniffed (port_skipped)    copy
  *     tls      sniffed                       copy
- *     detect   sniffed                       first bytes: HTTP/1 -> requests, anything else or silence -> copy
+ *     detect   sniffed                       first bytes: HTTP/1 -> requests, else copy; silence: copy until HTTP/1 comes
  *     http1    sniffed                       requests; inside mesh TLS first bytes decide
  *     http2    sniffed                       copy (its codec is not here yet)
  *
@@ -146,7 +147,7 @@ async function classify(socket: Socket, policy: ServerPolicy, deps: ProxyDepende
   // Silence was waited for already: whoever has nothing to say is not asked again.
   const isSilent = sniff.kind === "silent";
   if (kind === "tls") return plain(socket, "no_tls_from_remote", "opaque");
-  if (isSilent && kind === "detect") return plain(socket, "no_tls_from_remote", "opaque");
+  if (isSilent && kind === "detect") return plain(socket, "no_tls_from_remote", "silent");
   return plain(socket, "no_tls_from_remote", await detectAs(socket, kind, false, deps));
 }
 
@@ -161,7 +162,7 @@ async function detectAs(
   const detected = await detectConnection(socket, clock);
   switch (detected) {
     case "silent":
-      return kind === "http1" ? "http/1" : "opaque";
+      return kind === "http1" ? "http/1" : "silent";
     case "not-http":
       return "opaque";
     default:
@@ -215,7 +216,8 @@ function handOver(
     serveHttpInbound(accepted, context, shared);
   } else {
     const isHttp2 = classified.as === "http/2";
-    serveOpaqueInbound({ accepted, context, isHttp2, applications, liveSet, deps });
+    const onHttp = classified.as === "silent" ? () => serveHttpInbound(accepted, context, shared) : undefined;
+    serveOpaqueInbound({ accepted, context, isHttp2, applications, liveSet, deps, onHttp });
   }
 }
 

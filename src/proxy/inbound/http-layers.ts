@@ -70,11 +70,13 @@ export function setClientId(next: InboundHandler): InboundHandler {
 export function callApplication(applications: Applications, live: LiveSet): InboundHandler {
   return {
     handle(exchange, { target }) {
+      const { request, live: record } = exchange;
+      // RFC 9112 section 3.2.2: the absolute form outranks Host.
+      if (request.form === "absolute") request.fields.set("Host", record.authority);
       new Attempt({
         exchange,
         origin: applications.origin(target),
-        target:
-          exchange.request.form === "absolute" ? originTarget(exchange.request) : exchange.request.target,
+        target: originTarget(request),
         live,
         observer: NO_OBSERVER,
       }).start();

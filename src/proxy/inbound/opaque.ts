@@ -1,9 +1,11 @@
 import { joinHostPort } from "../../base/ip.ts";
+import { pushBack, readFirstBytes } from "../../net/first-bytes.ts";
 import type { LiveSet } from "../../net/live-set.ts";
 import { LiveExchange } from "../../observe/live-exchange.ts";
 import { authorizeConnection, type Verdict } from "../../policy/authorize.ts";
 import type { ServerPolicy } from "../../policy/inbound.ts";
 import { metaKey } from "../../policy/meta.ts";
+import { detectHttp } from "../../wire/http-detect.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
 import { forwardOpaque } from "../tcp/forward-opaque.ts";
@@ -18,6 +20,8 @@ export interface InboundOpaqueOptions {
   readonly applications: Applications;
   readonly liveSet: LiveSet;
   readonly deps: ProxyDependencies;
+  /** Set when the client was silent where HTTP is possible: serves the connection as HTTP after all. */
+  readonly onHttp?: (() => void) | undefined;
 }
 
 /**
@@ -39,6 +43,10 @@ export function serveOpaqueInbound(options: InboundOpaqueOptions): void {
   live.verdict = verdict.verdict;
   live.authorization = metaKey(verdict.by);
   accepted.transport.authorization = verdict.allowed ? metaKey(verdict.by) : "";
+  if (!verdict.allowed && options.onHttp) {
+    void waitForHttp(options, options.onHttp);
+    return;
+  }
   if (!verdict.allowed) {
     live.error = "unauthorized";
     deps.recorder.opened(live);
@@ -66,11 +74,34 @@ export function serveOpaqueInbound(options: InboundOpaqueOptions): void {
     live,
     recorder: deps.recorder,
     liveSet,
+    clock: deps.clock,
+    onHttp:
+      options.onHttp &&
+      (() => {
+        unsubscribe();
+        options.onHttp!();
+      }),
     dial: async (signal) => ({
       socket: await applications.dial(target, live, signal),
       transport: applications.createTransport(live),
     }),
   });
+}
+
+/**
+ * As a connection the client is not authorized, but a request of it may be, by its route: waits for what the client has
+ * to say. Anything but HTTP is then refused as it would have been.
+ */
+async function waitForHttp(options: InboundOpaqueOptions, onHttp: () => void): Promise<void> {
+  const { accepted, liveSet, deps } = options;
+  const { socket } = accepted;
+  const pending = { drain: () => void socket.destroy(), destroy: () => void socket.destroy() };
+  liveSet.add(pending);
+  const first = await readFirstBytes(socket, deps.config.inbound.detectTimeoutMs, deps.clock);
+  pushBack(socket, first);
+  if (first.kind === "bytes" && detectHttp(first.bytes) === "http/1") onHttp();
+  else serveOpaqueInbound({ ...options, onHttp: undefined });
+  liveSet.remove(pending);
 }
 
 /** What the connection says about an exchange on it. */

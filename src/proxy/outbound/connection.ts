@@ -28,7 +28,8 @@ export interface OutboundShared {
  * Serves a connection whose target is known: of a service's own listener, of redirected traffic, or inside a CONNECT tunnel.
  *
  *     discover -> by policy: http1 -> HTTP      opaque, tls, http2, grpc -> opaque
- *                            detect -> first bytes -> HTTP/1 -> HTTP     anything else, or silence -> opaque
+ *                            detect -> first bytes -> HTTP/1 -> HTTP     anything else -> opaque
+ *                                      silence -> opaque, until a late client turns out to speak HTTP/1
  */
 export async function serveOutbound(
   accepted: Accepted,
@@ -75,32 +76,34 @@ async function serveByProtocol(
   shared: OutboundShared,
 ): Promise<void> {
   const { protocol } = watched.current;
-  let isHttp = protocol === "http1";
-  if (protocol === "detect") {
-    const detected = await detectConnection(accepted.socket, shared.deps.clock);
-    if (detected === "closed") {
-      // A client that came and went asked for nothing; telling its server would be noise.
-      accepted.socket.destroy();
-      accepted.released("");
-      return;
-    }
-    isHttp = detected === "http/1";
-  }
-  if (isHttp) {
+  const asHttp = (): void =>
     serveHttp(accepted, targetName(target), shared, {
       handle: (exchange) => shared.requests.handle(exchange, watched.current),
     });
+  if (protocol === "http1") {
+    asHttp();
     return;
   }
-  const { deps, backends, liveSet } = shared;
-  serveOpaqueOutbound({
-    accepted,
-    policy: watched.current,
-    target: targetName(target),
-    backends,
-    liveSet,
-    deps,
-  });
+  const detected =
+    protocol === "detect" ? await detectConnection(accepted.socket, shared.deps.clock) : "not-http";
+  if (detected === "closed") {
+    // A client that came and went asked for nothing; telling its server would be noise.
+    accepted.socket.destroy();
+    accepted.released("");
+  } else if (detected === "http/1") {
+    asHttp();
+  } else {
+    const { deps, backends, liveSet } = shared;
+    serveOpaqueOutbound({
+      accepted,
+      policy: watched.current,
+      target: targetName(target),
+      backends,
+      liveSet,
+      deps,
+      onHttp: detected === "silent" ? asHttp : undefined,
+    });
+  }
 }
 
 /** Serves HTTP on a connection: each request goes through the limit, then to `next`. */

@@ -35,6 +35,8 @@ export function routeRequests(next: RuleHandler, { clock, random }: ProxyDepende
     handle(exchange, policy) {
       const { live } = exchange;
       live.parent = metaKey(policy.meta);
+      // RFC 9112 section 3.2.2: the absolute form outranks Host.
+      if (exchange.request.form === "absolute") exchange.request.fields.set("Host", live.authority);
       const selected = selectRoute(policy.httpRoutes, exchange.view);
       if (!selected) {
         exchange.fail(

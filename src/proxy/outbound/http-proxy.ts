@@ -24,8 +24,6 @@ export function serveHttpProxy(accepted: Accepted, shared: OutboundShared): void
       exchange.live.target = name;
       if (accepted.transport.target === "") accepted.transport.target = name;
       if (exchange.request.form === "authority") return openTunnel(exchange, target, accepted, shared);
-      // RFC 9112 section 3.2.2: the absolute form outranks Host.
-      if (exchange.request.form === "absolute") exchange.request.fields.set("Host", exchange.live.authority);
       let watched = targets.get(name);
       if (!watched) {
         watched = discoverWithin(target, shared.deps);

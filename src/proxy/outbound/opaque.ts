@@ -19,6 +19,8 @@ export interface OutboundOpaqueOptions {
   readonly backends: Backends;
   readonly liveSet: LiveSet;
   readonly deps: ProxyDependencies;
+  /** See ForwardOptions. */
+  readonly onHttp?: (() => void) | undefined;
 }
 
 /** Forwards a connection whose bytes are not read: route, backend, endpoint, then copying. */
@@ -38,6 +40,8 @@ export function serveOpaqueOutbound(options: OutboundOpaqueOptions): void {
     live,
     recorder: deps.recorder,
     liveSet,
+    clock: deps.clock,
+    onHttp: options.onHttp,
     dial: async (signal) => {
       const chosen =
         route && !route.refused

@@ -1,17 +1,31 @@
 import type { Duplex } from "node:stream";
+import type { Clock } from "../../base/clock.ts";
 import { toMeshError } from "../../base/error.ts";
-import type { LiveSet } from "../../net/live-set.ts";
+import { type FirstBytes, pushBack, readFirstBytes } from "../../net/first-bytes.ts";
+import type { Drainable, LiveSet } from "../../net/live-set.ts";
 import type { LiveExchange, LiveTransport, Recorder } from "../../observe/live-exchange.ts";
+import { detectHttp } from "../../wire/http-detect.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import { Splice } from "./splice.ts";
+
+export interface DialledServer {
+  readonly socket: Duplex;
+  readonly transport: LiveTransport;
+}
 
 export interface ForwardOptions {
   readonly accepted: Accepted;
   readonly live: LiveExchange;
   readonly recorder: Recorder;
   readonly liveSet: LiveSet;
+  readonly clock: Clock;
   /** Opens the connection to the server, with its books. */
-  readonly dial: (signal: AbortSignal) => Promise<{ socket: Duplex; transport: LiveTransport }>;
+  readonly dial: (signal: AbortSignal) => Promise<DialledServer>;
+  /**
+   * Set when the client has been silent and its port has detection: takes the connection over should the client be the first
+   * to speak, and speak HTTP/1. It has then left no trace here.
+   */
+  readonly onHttp?: (() => void) | undefined;
 }
 
 /** A forwarded connection that can be cut from outside. */
@@ -20,61 +34,134 @@ export interface Forwarded {
   cut(reason: string): void;
 }
 
-/**
- * Forwards a connection as opaque bytes: dials at once, whoever speaks first, then copies both ways until both have
- * ended. One record for the whole.
- */
+/** Forwards a connection as opaque bytes: one record for the whole. */
 export function forwardOpaque(options: ForwardOptions): Forwarded {
-  const { accepted, live, recorder, liveSet, dial } = options;
-  const abort = new AbortController();
-  let splice: Splice | undefined;
-  const pending = { drain() {}, destroy: () => cut("proxy is shutting down") };
-  // A paused socket does not tell that its client left; one that breaks does.
-  const onClientClosed = () => cut("client closed the connection");
-  const cut = (reason: string): void => {
+  const forward = new OpaqueForward(options);
+  forward.start();
+  return forward;
+}
+
+/**
+ *     (silent client) speculating --client speaks HTTP/1 first--> handed over
+ *                         | server speaks, or the client speaks something else, or ends
+ *                         v
+ *     (else) ---------> committed --dialled--> copying --both ended--> over
+ *                             \--cannot dial, client gone, cut----------^
+ *
+ * The server is dialled at once in any case, so that one which speaks first is heard. A slow HTTP client then costs its
+ * server a connection without bytes, instead of costing everybody the sight of its requests.
+ */
+class OpaqueForward implements Forwarded, Drainable {
+  readonly #options: ForwardOptions;
+  readonly #abort = new AbortController();
+  #isCommitted = false;
+  #splice: Splice | undefined;
+
+  constructor(options: ForwardOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { accepted, liveSet, dial, onHttp } = this.#options;
+    liveSet.add(this);
+    accepted.socket.once("close", this.#onClientClosed);
+    const dialled = dial(this.#abort.signal);
+    if (onHttp) void this.#speculate(dialled, onHttp);
+    else this.#commit(dialled);
+  }
+
+  cut(reason: string): void {
+    const { live, accepted } = this.#options;
     if (live.error === "") live.error = reason;
-    abort.abort();
-    if (splice) splice.destroy();
+    this.#abort.abort();
+    if (this.#splice) this.#splice.destroy();
     else accepted.socket.destroy();
-  };
-  const finish = (errno: string): void => {
-    recorder.closed(live);
+  }
+
+  drain(): void {
+    // Kept until its ends close it, or until the deadline destroys it.
+  }
+
+  destroy(): void {
+    this.cut("proxy is shutting down");
+  }
+
+  /** A paused socket does not tell that its client left; one that breaks does. */
+  readonly #onClientClosed = (): void => this.cut("client closed the connection");
+
+  async #speculate(dialled: Promise<DialledServer>, onHttp: () => void): Promise<void> {
+    const { accepted, clock, liveSet } = this.#options;
+    const stop = new AbortController();
+    const client = readFirstBytes(accepted.socket, undefined, clock, stop.signal);
+    const server = dialled.then(
+      async ({ socket }) => {
+        const first = await readFirstBytes(socket, undefined, clock, stop.signal);
+        pushBack(socket, first);
+        return first;
+      },
+      // That it cannot be dialled is the commit's to tell.
+      (): FirstBytes => ({ kind: "closed" }),
+    );
+    const speaker = await Promise.race([client.then(() => "client"), server.then(() => "server")]);
+    stop.abort();
+    const first = await client;
+    pushBack(accepted.socket, first);
+    const isHttp = speaker === "client" && first.kind === "bytes" && detectHttp(first.bytes) === "http/1";
+    if (!isHttp) {
+      this.#commit(dialled);
+      return;
+    }
+    accepted.socket.off("close", this.#onClientClosed);
+    this.#abort.abort();
+    dialled.then(({ socket }) => socket.destroy()).catch(() => {});
+    onHttp();
+    liveSet.remove(this);
+  }
+
+  #commit(dialled: Promise<DialledServer>): void {
+    const { live, recorder } = this.#options;
+    this.#isCommitted = true;
+    recorder.opened(live);
+    dialled.then(
+      (server) => this.#copy(server),
+      (caught: unknown) => {
+        if (live.error === "") live.error = toMeshError(caught).message;
+        this.#options.accepted.socket.destroy();
+        this.#finish("");
+      },
+    );
+  }
+
+  #copy({ socket, transport }: DialledServer): void {
+    const { accepted, live, recorder, liveSet } = this.#options;
+    accepted.socket.off("close", this.#onClientClosed);
+    recorder.transportOpened(transport);
+    const splice = new Splice(
+      { socket: accepted.socket, transport: accepted.transport, rest: NO_BYTES },
+      { socket, transport, rest: NO_BYTES },
+      (result) => {
+        live.requestBytes = result.forwardBytes;
+        live.responseBytes = result.backwardBytes;
+        const errno = result.leftErrno || result.rightErrno;
+        if (live.error === "" && errno !== "") live.error = errno;
+        transport.errno = result.rightErrno;
+        recorder.transportClosed(transport);
+        this.#finish(result.leftErrno);
+        liveSet.remove(splice);
+      },
+    );
+    this.#splice = splice;
+    liveSet.add(splice);
+    liveSet.remove(this);
+    splice.start();
+  }
+
+  #finish(errno: string): void {
+    const { accepted, live, recorder, liveSet } = this.#options;
+    if (this.#isCommitted) recorder.closed(live);
     accepted.released(errno);
-  };
-  liveSet.add(pending);
-  accepted.socket.once("close", onClientClosed);
-  recorder.opened(live);
-  dial(abort.signal).then(
-    ({ socket, transport }) => {
-      accepted.socket.off("close", onClientClosed);
-      recorder.transportOpened(transport);
-      const started = new Splice(
-        { socket: accepted.socket, transport: accepted.transport, rest: NO_BYTES },
-        { socket, transport, rest: NO_BYTES },
-        (result) => {
-          live.requestBytes = result.forwardBytes;
-          live.responseBytes = result.backwardBytes;
-          const errno = result.leftErrno || result.rightErrno;
-          if (live.error === "" && errno !== "") live.error = errno;
-          transport.errno = result.rightErrno;
-          recorder.transportClosed(transport);
-          finish(result.leftErrno);
-          liveSet.remove(started);
-        },
-      );
-      splice = started;
-      liveSet.add(started);
-      liveSet.remove(pending);
-      started.start();
-    },
-    (caught: unknown) => {
-      if (live.error === "") live.error = toMeshError(caught).message;
-      accepted.socket.destroy();
-      finish("");
-      liveSet.remove(pending);
-    },
-  );
-  return { cut };
+    liveSet.remove(this);
+  }
 }
 
 /** Bytes that were read ahead are pushed back into their sockets, so a splice starts with none. */

@@ -319,3 +319,47 @@ test("every accepted and dialled connection is closed in the books", async (t) =
   assert.deepEqual([dst.writeBytes, dst.readBytes, dst.peerIdentity], [6, 6, SERVER_ID]);
   assert.equal(mesh.serverPolicy.holders, 0);
 });
+
+test("an HTTP client that was slow to begin is still seen as HTTP, on both sides", async (t) => {
+  let connections = 0;
+  let second: (() => void) | undefined;
+  const dialled = new Promise<void>((resolve) => {
+    second = resolve;
+  });
+  const appPort = await listenRaw(t, (socket) => {
+    connections++;
+    socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+    second!();
+  });
+  const mesh = await createMesh(t, { appPort });
+  const client = dialRaw(t, mesh.servicePort);
+  // The server's being dialled shows that the client counts as silent by now.
+  await dialled;
+  client.write(`GET /late HTTP/1.1\r\nHost: ${SERVICE}\r\n\r\n`);
+  await client.until("\r\n\r\nhi");
+  assert.equal(connections, 2);
+  const [record] = await mesh.client.closedCount(1);
+  assert.deepEqual([record!.protocol, record!.path, record!.status], ["http/1", "/late", 200]);
+  assert.equal(mesh.client.exchanges.length, 1);
+});
+
+test("a slow HTTP client that only its route authorizes is not refused for its silence", async (t) => {
+  const appPort = await listenRaw(t, (socket) => {
+    socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+  });
+  const route = {
+    meta: { group: "", kind: "HTTPRoute", namespace: "", name: "open", section: "", port: 0 },
+    hosts: [],
+    authorizations: [anyone()],
+    rules: [{ matches: [], filters: [] }],
+  };
+  const mesh = await createMesh(t, { appPort, serverPolicy: { authorizations: [], routes: [route] } });
+  const client = dialRaw(t, mesh.podPort);
+  client.socket.setNoDelay(true);
+  await new Promise((resolve) => client.socket.once("connect", resolve));
+  client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await client.until("\r\n\r\nhi");
+  const other = dialRaw(t, mesh.podPort);
+  other.write("\x00not http at all");
+  assert.equal(await other.untilEnd(), "");
+});
