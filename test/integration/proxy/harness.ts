@@ -1,6 +1,6 @@
 import { createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
-import { systemClock } from "../../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { tryParseNetwork } from "../../../src/base/ip.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import type { Credentials } from "../../../src/identity/credentials.ts";
@@ -217,6 +217,7 @@ export interface MeshOptions {
   readonly expectedIdentity?: string;
   /** Addresses of the proxies' own hosts; by default none, so that policies bind the test's clients. */
   readonly ownNetworks?: readonly string[];
+  readonly clock?: Clock;
   readonly config?: {
     readonly inbound?: Partial<ProxyConfig["inbound"]>;
     readonly outbound?: Partial<ProxyConfig["outbound"]>;
@@ -278,7 +279,7 @@ export async function createMesh(t: TestContext, options: MeshOptions): Promise<
   const config = createConfig(mesh, options);
   const shared = {
     config,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     random: Math.random,
     log: silentLogger,
     inboundPolicies: { watch: () => mesh.serverPolicy.hold() },

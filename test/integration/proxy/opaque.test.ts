@@ -3,6 +3,8 @@ import { connect as connectHttp2, createServer as createHttp2Server } from "node
 import { connect } from "node:net";
 import { test } from "node:test";
 import { connect as connectTls } from "node:tls";
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
+import { SILENCE_MS } from "../../../src/proxy/detect/detect-http.ts";
 import { encodeTransportHeader } from "../../../src/wire/transport-header.ts";
 import { createTestMeshCa } from "../../support/test-mesh-ca.ts";
 import {
@@ -353,10 +355,24 @@ test("a slow HTTP client that only its route authorizes is not refused for its s
     authorizations: [anyone()],
     rules: [{ matches: [], filters: [] }],
   };
-  const mesh = await createMesh(t, { appPort, serverPolicy: { authorizations: [], routes: [route] } });
+  let silence: (() => void) | undefined;
+  const wasSilent = new Promise<void>((resolve) => {
+    silence = resolve;
+  });
+  // Says when the proxy's patience has ended, so that the client can be late without anybody's guessing how long that takes.
+  const clock: Clock = {
+    ...systemClock,
+    schedule(delayMs, callback) {
+      if (delayMs !== SILENCE_MS) return systemClock.schedule(delayMs, callback);
+      return systemClock.schedule(0, () => {
+        callback();
+        silence!();
+      });
+    },
+  };
+  const mesh = await createMesh(t, { appPort, clock, serverPolicy: { authorizations: [], routes: [route] } });
   const client = dialRaw(t, mesh.podPort);
-  client.socket.setNoDelay(true);
-  await new Promise((resolve) => client.socket.once("connect", resolve));
+  await wasSilent;
   client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   await client.until("\r\n\r\nhi");
   const other = dialRaw(t, mesh.podPort);
