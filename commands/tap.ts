@@ -1,6 +1,6 @@
 import type { Command } from "../src/cli/command.ts";
 import { openCluster } from "../src/collect/open-cluster.ts";
-import { findTapTargets, streamTap } from "../src/collect/tap.ts";
+import { findTapTargets, readTapRecords, streamTap } from "../src/collect/tap.ts";
 import { parseTapQuery } from "../src/collect/tap-query.ts";
 import { isHttp } from "../src/observe/outcome.ts";
 import { indexPods } from "../src/observe/workload.ts";
@@ -33,11 +33,17 @@ export const command: Command = {
       placeholder: "wide|json|jsonpath=PATH",
       summary: "format of the lines",
     },
+    {
+      name: "since",
+      type: "duration",
+      summary: "print what the proxies remember of so long ago, and end, instead of what comes",
+    },
     SELECTOR_FLAG,
   ],
   examples: [
     { command: "meshctl tap deploy/web -n demo", does: "everything in and out of a deployment" },
     { command: "meshctl tap deploy/web -n demo --to svc/books --path /api", does: "calls to one service" },
+    { command: "meshctl tap deploy/web -n demo --since 30s", does: "what went by already" },
     { command: "meshctl tap ns/demo -o jsonpath={.requestInitEvent.path}", does: "only the paths" },
   ],
   async run(options, args, context) {
@@ -65,6 +71,12 @@ export const command: Command = {
       const query = queryIn(kube.namespace);
       const targets = await findTapTargets(kube, query, signal);
       const printer = new TapPrinter(format, indexPods(targets.known));
+      if (options.since !== undefined) {
+        const { events, notices } = await readTapRecords(kube, targets, options.since as number, signal);
+        for (const event of events) console.stdout.write(printer.print(event));
+        for (const notice of notices) console.stderr.write(`${notice}\n`);
+        return { exitCode: 0 };
+      }
       let toldOpaque = false;
       await streamTap(
         kube,

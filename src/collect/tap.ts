@@ -1,7 +1,9 @@
+import { formatGoDuration } from "../base/duration.ts";
 import { MeshError, toMeshError } from "../base/error.ts";
 import type { KubeClient } from "../kube/client.ts";
-import type { CoverageLine, TapLine } from "../observe/exchange.ts";
+import type { CoverageLine, Exchange, TapLine } from "../observe/exchange.ts";
 import type { PodFacts } from "../observe/workload.ts";
+import { fanOut } from "./fan-out.ts";
 import { getOverDuplex, readLines } from "./http-over-duplex.ts";
 import { listPods, podsOf, requireResource } from "./pods.ts";
 import { formatSelection } from "./selector.ts";
@@ -21,8 +23,10 @@ export interface TapTargets {
   readonly pods: readonly PodFacts[];
   /** All pods that the user may see around, to name the other ends. */
   readonly known: readonly PodFacts[];
-  /** Query of `GET /tap`, by pod the same. */
-  readonly path: string;
+  /** Filters, as the query of `GET /tap` and `/records`; by pod the same. */
+  readonly filters: string;
+  /** What only `GET /tap` takes beside them. */
+  readonly stream: string;
 }
 
 /**
@@ -45,7 +49,7 @@ export async function findTapTargets(
 
   const peerPods = query.to ? await peersOf(kube, query, signal) : undefined;
   const known = [...listed, ...(peerPods ?? [])];
-  return { pods, known, path: tapPath(query, pods.length, peerPods) };
+  return { pods, known, filters: filterQuery(query, peerPods), stream: streamQuery(query, pods.length) };
 }
 
 /**
@@ -65,7 +69,12 @@ export async function streamTap(
       const name = `${pod.namespace}/${pod.name}`;
       const losses = createLossNotice(name, handlers.onNotice);
       try {
-        for await (const line of openTap(kube, pod, targets.path, signal)) {
+        for await (const line of readJsonLines<TapLine>(
+          kube,
+          pod,
+          `/tap?${targets.filters}&${targets.stream}`,
+          signal,
+        )) {
           if ("coverage" in line) losses.add(line);
           else handlers.onEvent({ podIndex, pod, line });
         }
@@ -99,12 +108,76 @@ function createLossNotice(name: string, onNotice: (text: string) => void) {
   };
 }
 
-async function* openTap(
+/** A proxy that has not sent its records by then counts as silent. */
+const RECORDS_DEADLINE_MS = 15_000;
+
+/** What the proxies remember, as one story. */
+export interface TapRecords {
+  /** Transitions of all pods in order of their time. */
+  readonly events: readonly TapEvent[];
+  /** Lines for stderr: proxies that did not answer, records that are gone. */
+  readonly notices: readonly string[];
+}
+
+/** Reads back the last `sinceMs` that the pods' proxies still hold. */
+export async function readTapRecords(
+  kube: KubeClient,
+  targets: TapTargets,
+  sinceMs: number,
+  signal?: AbortSignal,
+): Promise<TapRecords> {
+  const notices: string[] = [];
+  const timed: { readonly atMs: number; readonly event: TapEvent }[] = [];
+  const deadline = AbortSignal.timeout(RECORDS_DEADLINE_MS);
+  const either = signal ? AbortSignal.any([signal, deadline]) : deadline;
+  const path = `/records?since=${formatGoDuration(sinceMs)}&${targets.filters}`;
+  const { answered, failed } = await fanOut(
+    targets.pods,
+    async (pod) => await Array.fromAsync(readJsonLines<Exchange>(kube, pod, path, either)),
+    signal,
+  );
+  for (const { from: pod, value: lines } of answered) {
+    const podIndex = targets.pods.indexOf(pod);
+    for (const line of lines) {
+      if ("coverage" in line) {
+        const { fromMs, toMs, lost } = line.coverage;
+        if (lost > 0 && fromMs > toMs - sinceMs) {
+          const back = formatGoDuration(Math.round((toMs - fromMs) / 1000) * 1000);
+          notices.push(
+            `${pod.namespace}/${pod.name}: of what is older than ${back} only failed, denied and slow requests are kept`,
+          );
+        }
+      } else
+        timed.push(
+          ...transitionsOf(line).map(({ atMs, line }) => ({ atMs, event: { podIndex, pod, line } })),
+        );
+    }
+  }
+  for (const { from, reason } of failed) notices.push(`${from.namespace}/${from.name}: ${reason}`);
+  timed.sort((a, b) => a.atMs - b.atMs);
+  return { events: timed.map(({ event }) => event), notices };
+}
+
+/** The transitions that a record has behind it, with their wall clock. */
+function transitionsOf(exchange: Exchange): { readonly atMs: number; readonly line: TapLine }[] {
+  const at = (us: number): number => exchange.openedAtMs + us / 1000;
+  return [
+    { atMs: exchange.openedAtMs, line: { event: "opened", exchange } as const },
+    ...(exchange.responseUs < 0
+      ? []
+      : [{ atMs: at(exchange.responseUs), line: { event: "responded", exchange } as const }]),
+    ...(exchange.closedUs < 0
+      ? []
+      : [{ atMs: at(exchange.closedUs), line: { event: "closed", exchange } as const }]),
+  ];
+}
+
+async function* readJsonLines<T>(
   kube: KubeClient,
   pod: PodFacts,
   path: string,
-  signal: AbortSignal,
-): AsyncGenerator<TapLine | CoverageLine> {
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T | CoverageLine> {
   const connection = await kube.portForward(pod.namespace, pod.name, pod.adminPort, signal);
   try {
     const body = await getOverDuplex(connection, path, `proxy of ${pod.namespace}/${pod.name}`, signal);
@@ -134,7 +207,7 @@ async function peersOf(
   });
 }
 
-function tapPath(query: TapQuery, podCount: number, peers: readonly PodFacts[] | undefined): string {
+function filterQuery(query: TapQuery, peers: readonly PodFacts[] | undefined): string {
   const parameters = new URLSearchParams();
   const set = (name: string, value: string | undefined): void => {
     if (value !== undefined) parameters.set(name, value);
@@ -142,9 +215,6 @@ function tapPath(query: TapQuery, podCount: number, peers: readonly PodFacts[] |
   set("method", query.method);
   set("authority", query.authority);
   set("path", query.path);
-  // The limit is for all pods together; each gets its share, and at least one a second.
-  set("maxRps", query.maxRps > 0 ? String(Math.max(1, query.maxRps / podCount)) : undefined);
-  if (query.headers) set("headers", "true");
   if (query.to && peers) {
     set("direction", "outbound");
     const { selection, namespace } = query.to;
@@ -153,7 +223,15 @@ function tapPath(query: TapQuery, podCount: number, peers: readonly PodFacts[] |
       parameters.append("peerLabel", `namespace=${namespace}`);
     } else for (const pod of peers) if (pod.ip !== "") parameters.append("peerIp", pod.ip);
   }
-  return `/tap?${parameters}`;
+  return parameters.toString();
+}
+
+function streamQuery(query: TapQuery, podCount: number): string {
+  const parameters = new URLSearchParams();
+  // The limit is for all pods together; each gets its share, and at least one a second.
+  if (query.maxRps > 0) parameters.set("maxRps", String(Math.max(1, query.maxRps / podCount)));
+  if (query.headers) parameters.set("headers", "true");
+  return parameters.toString();
 }
 
 function noPods(query: TapQuery, selected: readonly PodFacts[]): MeshError {

@@ -30,8 +30,13 @@ export interface RecordRing extends Observer {
   /**
    * @param sinceMs only exchanges that opened at or after this instant (wall clock)
    * @param limit   at most so many, the newest ones
+   * @param isWanted leaves others out, before the limit counts
    */
-  read(options?: { readonly sinceMs?: number; readonly limit?: number }): RingAnswer;
+  read(options?: {
+    readonly sinceMs?: number;
+    readonly limit?: number;
+    readonly isWanted?: (exchange: Exchange) => boolean;
+  }): RingAnswer;
   /** Bytes of the slots, without the interned texts. */
   readonly bytes: number;
 }
@@ -85,7 +90,7 @@ export function createRecordRing(options: RingOptions): RecordRing {
       else claim(live);
       if (isInteresting(live, slowMs)) interesting.copyFrom(all, live.slot, kept++ % interesting.capacity);
     },
-    read({ sinceMs = 0, limit = Number.POSITIVE_INFINITY } = {}) {
+    read({ sinceMs = 0, limit = Number.POSITIVE_INFINITY, isWanted = () => true } = {}) {
       const places = new Map<number, { slots: Slots; slot: number }>();
       // The main ring last: where both hold an exchange, it has the newer state.
       for (const slots of [interesting, all]) {
@@ -93,21 +98,20 @@ export function createRecordRing(options: RingOptions): RecordRing {
           if (slots.idAt(slot) !== 0) places.set(slots.idAt(slot), { slots, slot });
         }
       }
-      const ids = [...places.keys()].sort((a, b) => a - b);
-      const held = ids.length;
-      const chosen = ids.filter((id) => {
-        const place = places.get(id)!;
-        return place.slots.openedAtMs(place.slot) >= sinceMs;
-      });
-      const shown = chosen.length > limit ? chosen.slice(chosen.length - limit) : chosen;
+      // From the newest, so that a limit saves the reading of the others.
+      const exchanges: Exchange[] = [];
+      for (const id of [...places.keys()].sort((a, b) => b - a)) {
+        if (exchanges.length >= limit) break;
+        const { slots, slot } = places.get(id)!;
+        if (slots.openedAtMs(slot) < sinceMs) continue;
+        const exchange = slots.read(slot);
+        if (isWanted(exchange)) exchanges.push(exchange);
+      }
       return {
-        exchanges: shown.map((id) => {
-          const place = places.get(id)!;
-          return place.slots.read(place.slot);
-        }),
+        exchanges: exchanges.reverse(),
         fromMs: Math.max(coveredFromMs, sinceMs),
         toMs: clock.now(),
-        lost: lastId - held,
+        lost: lastId - places.size,
       };
     },
   };

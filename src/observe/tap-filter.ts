@@ -1,5 +1,6 @@
 import { MeshError } from "../base/error.ts";
-import type { LiveExchange } from "./live-exchange.ts";
+import { trySplitHostPort } from "../base/ip.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** Which exchanges a tap wants. Every field that is set must match. */
 export interface TapFilter {
@@ -23,6 +24,36 @@ export interface TapFilter {
   readonly minLatencyMs?: number;
 }
 
+/** What filters look at; a LiveExchange has it, and `tapSubject` makes it of a record. Times in ms, -1 when not reached. */
+export interface TapSubject {
+  readonly direction: "inbound" | "outbound";
+  readonly method: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly target: string;
+  readonly server: string;
+  readonly peerIdentity: string;
+  readonly peerIp: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly status: number;
+  readonly opened: number;
+  readonly responded: number;
+  readonly closed: number;
+}
+
+/** A record as filters see it. */
+export function tapSubject(exchange: Exchange): TapSubject {
+  const peer = exchange.direction === "inbound" ? exchange.client : exchange.server;
+  const instant = (us: number): number => (us < 0 ? -1 : us / 1000);
+  return {
+    ...exchange,
+    peerIp: trySplitHostPort(peer)?.host ?? "",
+    opened: 0,
+    responded: instant(exchange.responseUs),
+    closed: instant(exchange.closedUs),
+  };
+}
+
 /** Whether a filter can say yes or no yet. */
 export type TapMatch = "yes" | "no" | "undecided";
 
@@ -30,7 +61,7 @@ export type TapMatch = "yes" | "no" | "undecided";
  * Matches an exchange as far as it is known. What the request alone decides is decided at once; the peer of an outbound
  * request, its status and its latency only when it has responded or closed (`settled`).
  */
-export function matchTap(filter: TapFilter, exchange: LiveExchange, settled: boolean): TapMatch {
+export function matchTap(filter: TapFilter, exchange: TapSubject, settled: boolean): TapMatch {
   if (filter.direction !== undefined && filter.direction !== exchange.direction) return "no";
   if (filter.method !== undefined && filter.method !== exchange.method) return "no";
   if (filter.path !== undefined && !exchange.path.startsWith(filter.path)) return "no";
@@ -54,7 +85,7 @@ export function matchTap(filter: TapFilter, exchange: LiveExchange, settled: boo
 }
 
 /** A peer matches by identity or by address: pods without a mesh identity have only the latter. */
-function matchPeer(filter: TapFilter, exchange: LiveExchange): "yes" | "no" {
+function matchPeer(filter: TapFilter, exchange: TapSubject): "yes" | "no" {
   const { peerIdentities, peerIps, peerLabels } = filter;
   if (peerIdentities && !peerIdentities.has(exchange.peerIdentity)) return "no";
   if (peerIps && !peerIps.has(exchange.peerIp)) return "no";

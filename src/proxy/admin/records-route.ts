@@ -1,10 +1,13 @@
 import { tryParseGoDuration } from "../../base/duration.ts";
+import { MeshError } from "../../base/error.ts";
 import type { CoverageLine } from "../../observe/exchange.ts";
+import { matchTap, parseTapQuery, type TapFilter, tapSubject } from "../../observe/tap-filter.ts";
 import { type AdminCall, sendText } from "./admin-call.ts";
 
 /**
  * `GET /records?since=30s&limit=100`: exchanges that the ring still holds, oldest first, as JSON lines after one
- * CoverageLine. `since` is a duration back from now, or milliseconds since the epoch; `limit` keeps the newest.
+ * CoverageLine. `since` is a duration back from now, or milliseconds since the epoch; `limit` keeps the newest. The filters of
+ * `/tap` apply too.
  */
 export function serveRecords({ response, url, options }: AdminCall) {
   const { ring, version, identity } = options.observability;
@@ -21,7 +24,20 @@ export function serveRecords({ response, url, options }: AdminCall) {
   if (limitText !== null && !/^\d{1,9}$/.test(limitText)) {
     return sendText(response, 400, `limit "${limitText}" is not a number\n`);
   }
-  const answer = ring.read({ sinceMs, ...(limitText === null ? {} : { limit: Number(limitText) }) });
+  const filters = new URLSearchParams(url.searchParams);
+  for (const name of ["since", "limit"]) filters.delete(name);
+  let filter: TapFilter;
+  try {
+    filter = parseTapQuery(filters).filter;
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    return sendText(response, 400, `${error.message}\n`);
+  }
+  const answer = ring.read({
+    sinceMs,
+    isWanted: (exchange) => matchTap(filter, tapSubject(exchange), true) === "yes",
+    ...(limitText === null ? {} : { limit: Number(limitText) }),
+  });
   const coverage: CoverageLine = {
     coverage: {
       fromMs: answer.fromMs,

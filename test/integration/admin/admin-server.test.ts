@@ -199,6 +199,14 @@ test("admin reads records back after a line of coverage", async (t) => {
       [3, "/c", true],
     ],
   );
+  const filtered = (await call(port, "/records?path=/b&status=2xx&direction=inbound")).text
+    .trim()
+    .split("\n");
+  assert.deepEqual(
+    filtered.slice(1).map((line) => JSON.parse(line).path),
+    ["/b"],
+  );
+  assert.equal((await call(port, "/records?pth=/b")).status, 400);
   assert.equal((await call(port, "/records?since=yesterday")).status, 400);
   assert.equal((await call(port, "/records?limit=many")).status, 400);
 });

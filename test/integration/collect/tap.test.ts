@@ -6,7 +6,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { MeshError } from "../../../src/base/error.ts";
 import { tryParseNetwork } from "../../../src/base/ip.ts";
 import { silentLogger } from "../../../src/base/log.ts";
-import { findTapTargets, streamTap, type TapEvent } from "../../../src/collect/tap.ts";
+import { findTapTargets, readTapRecords, streamTap, type TapEvent } from "../../../src/collect/tap.ts";
 import { parseTapQuery, type TapInput } from "../../../src/collect/tap-query.ts";
 import type { Observability } from "../../../src/proxy/admin/observability.ts";
 import { createObservability } from "../../../src/proxy/admin/observability.ts";
@@ -205,6 +205,43 @@ async function rawServer(t: TestContext, answer: string): Promise<number> {
   t.after(() => server.close());
   return (server.address() as { port: number }).port;
 }
+
+test("tap --since tells what went by, in the order of time, and which proxy is silent", async (t) => {
+  const [first, second] = [await startProxy(t), await startProxy(t)];
+  const refusing = await rawServer(t, "HTTP/1.1 403 Forbidden\r\ncontent-length: 3\r\n\r\nno\n");
+  const kube = cluster({ "web-1": first.port, "web-2": second.port, "web-3": refusing });
+  run(first.observability, { path: "/list/1" });
+  run(second.observability, { path: "/list/2" });
+  run(second.observability, { path: "/other" });
+  run(first.observability, { path: "/list/3" });
+  const targets = await findTapTargets(kube, parseTapQuery({ ...INPUT, path: "/list", maxRps: 5 }));
+  const { events, notices } = await readTapRecords(kube, targets, 60_000);
+  assert.deepEqual(
+    events
+      .filter(({ line }) => line.event === "closed")
+      .map(({ pod, line }) => `${pod.name} ${line.exchange.path}`),
+    ["web-1 /list/1", "web-2 /list/2", "web-1 /list/3"],
+  );
+  assert.deepEqual(
+    events.slice(0, 3).map(({ line }) => line.event),
+    ["opened", "responded", "closed"],
+  );
+  assert.deepEqual(notices, ["demo/web-3: proxy of demo/web-3 answered /records with 403: no"]);
+});
+
+test("tap --since says how far back a busy proxy's records are whole", async (t) => {
+  const proxy = await startProxy(t);
+  const kube = cluster({ "web-1": proxy.port });
+  for (let count = 0; count < 4100; count++) run(proxy.observability);
+  const targets = await findTapTargets(kube, parseTapQuery(INPUT));
+  const { events, notices } = await readTapRecords(kube, targets, 60_000);
+  assert.equal(events.filter(({ line }) => line.event === "opened").length, 4096);
+  assert.equal(notices.length, 1);
+  assert.match(
+    notices[0]!,
+    /^demo\/web-1: of what is older than \d+s only failed, denied and slow requests are kept$/,
+  );
+});
 
 test("tap ends when every proxy has gone", async (t) => {
   const proxy = await startProxy(t);
