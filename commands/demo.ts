@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { systemClock } from "../src/base/clock.ts";
 import { formatGoDuration } from "../src/base/duration.ts";
 import { MeshError, toMeshError } from "../src/base/error.ts";
@@ -15,6 +13,7 @@ import type { KubeClient } from "../src/kube/client.ts";
 import type { LocalCluster } from "../src/local/cluster.ts";
 import { defaultValues } from "../src/values/defaults.ts";
 import type { Values } from "../src/values/values.ts";
+import { meshctlCommand } from "./dev/meshctl-command.ts";
 
 const WINDOW_MS_MIN = 10_000;
 const WINDOW_MS_MAX = 60_000;
@@ -91,16 +90,16 @@ async function startMesh(
   progress: Progress,
   { console, signal }: CommandContext,
 ): Promise<void> {
-  const [{ startDemo }, { readFailedLogs }, { PODS }, { applyObjects }] = await Promise.all([
+  const [{ startDemo }, { readFailedLogs }, { PODS }, { applyManifests }] = await Promise.all([
     import("../src/demo/start.ts"),
     import("../src/demo/failed-logs.ts"),
     import("../src/local/resources.ts"),
-    import("../src/demo/apply.ts"),
+    import("../src/local/apply-manifests.ts"),
   ]);
   try {
     await startDemo({
       objects: cluster.objects,
-      apply: (yaml, name) => applyObjects(cluster.objects, yaml, name),
+      apply: (yaml, name) => applyManifests(kube, yaml, { file: name }),
       values: localValues(),
       clock: systemClock,
       progress,
@@ -113,18 +112,6 @@ async function startMesh(
     throw caught;
   }
   progress.step("every pod is ready");
-}
-
-/** This build: what pods of meshctl's image run. Bundled, because each of twenty processes pays for what it loads. */
-function meshctlCommand(): string[] {
-  const entry = fileURLToPath(new URL("./dist/meshctl.js", import.meta.resolve("#package")));
-  if (existsSync(entry)) return [process.execPath, entry];
-  throw new MeshError({
-    kind: "user",
-    code: "DEMO_NOT_BUILT",
-    message: `${entry} does not exist: pods run the built program`,
-    hint: "build it: npm run build",
-  });
 }
 
 /** What an installation in the local cluster says that one elsewhere does not (design: the local cluster's network). */
@@ -174,6 +161,7 @@ async function watch(
         import("../src/collect/stat.ts"),
         import("../src/collect/stats.ts"),
       ]);
+      // Leaving the table (q, Ctrl-C) is how the user ends the demo before its time.
       await showStatScreen({
         console,
         signal: ended,
@@ -181,16 +169,14 @@ async function watch(
         refresh: (stop) => collectStat(kube, statQuery(WINDOW_MS_MIN), stop),
         describeCoverage,
       });
-    } else if (forMs === undefined) console.stderr.write("running until Ctrl-C\n");
-    // Without a time, leaving the table is how the user ends the demo.
-    if (forMs === undefined) {
-      if (!console.stdout.isTty || !console.stdin.isTty) await abortOf(ended);
-      return { exitCode: 0 };
+    } else {
+      if (forMs === undefined) console.stderr.write("running until Ctrl-C\n");
+      await abortOf(ended);
     }
-    await abortOf(ended);
   } finally {
     timer?.cancel();
   }
+  if (forMs === undefined) return { exitCode: 0 };
   signal.throwIfAborted();
   progress.step(`ran for ${formatGoDuration(forMs)}; asking the proxies`);
   const windowMs = Math.min(WINDOW_MS_MAX, Math.max(WINDOW_MS_MIN, forMs));

@@ -8,6 +8,11 @@ export const registry: VerbRegistry = {
       group: "On this machine",
       load: () => import("./demo.ts"),
     },
+    dev: {
+      summary: "a local cluster: Kubernetes' API and pods as processes of this machine",
+      group: "On this machine",
+      load: () => import("./dev.ts"),
+    },
     install: {
       summary: "print the manifests of an installation",
       group: "Install",
