@@ -10,7 +10,8 @@ const tcp = (last: number, port = 80) => ({
   ip: { ip: { case: "ipv4", value: 0x0a000000 + last } as const },
   port,
 });
-const addr = (last: number, parts: Addr = {}): Addr => ({ addr: tcp(last), weight: 10_000, ...parts });
+const join = (...parts: Addr[]): Addr => Object.assign({}, ...parts);
+const addr = (last: number, parts: Addr = {}): Addr => join({ addr: tcp(last), weight: 10_000 }, parts);
 const add = (addrs: Addr[], metricLabels: Record<string, string> = {}) =>
   create(UpdateSchema, { update: { case: "add", value: { addrs, metricLabels } } });
 const remove = (...last: number[]) =>
@@ -112,9 +113,9 @@ describe("an endpoint", () => {
   test("takes transport headers only with an identity, on a valid port", () => {
     const hint = (inboundPort: number): Addr => ({ protocolHint: { opaqueTransport: { inboundPort } } });
     assert.equal(decode(hint(4143)).opaqueTransportPort, undefined);
-    assert.equal(decode({ ...dns("a"), ...hint(4143) }).opaqueTransportPort, 4143);
-    assert.equal(decode({ ...dns("a"), ...hint(65535) }).opaqueTransportPort, undefined);
-    assert.equal(decode({ ...dns("a"), ...hint(0) }).opaqueTransportPort, undefined);
+    assert.equal(decode(join(dns("a"), hint(4143))).opaqueTransportPort, 4143);
+    assert.equal(decode(join(dns("a"), hint(65535))).opaqueTransportPort, undefined);
+    assert.equal(decode(join(dns("a"), hint(0))).opaqueTransportPort, undefined);
   });
   test("has its protocol hint", () => {
     assert.equal(decode({ protocolHint: { protocol: { case: "h2", value: {} } } }).protocolHint, "h2");
