@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
 import { type TestContext, test } from "node:test";
-import { systemClock } from "../../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { MeshError } from "../../../src/base/error.ts";
 import { tryParseNetwork } from "../../../src/base/ip.ts";
 import { silentLogger } from "../../../src/base/log.ts";
@@ -11,6 +11,7 @@ import { parseTapQuery, type TapInput } from "../../../src/collect/tap-query.ts"
 import type { Observability } from "../../../src/proxy/admin/observability.ts";
 import { createObservability } from "../../../src/proxy/admin/observability.ts";
 import { createAdminServer } from "../../../src/proxy/admin/server.ts";
+import { FakeClock } from "../../support/clock.ts";
 import { buildPod, createFakeKube, type FakeKube } from "../../unit/collect/fake-kube.ts";
 import { buildExchange } from "../../unit/observe/build-exchange.ts";
 
@@ -30,9 +31,9 @@ const INPUT: TapInput = {
 };
 
 /** A proxy's admin server, and what feeds it. */
-async function startProxy(t: TestContext) {
+async function startProxy(t: TestContext, clock: Clock = systemClock) {
   const observability = createObservability({
-    clock: systemClock,
+    clock,
     log: silentLogger,
     version: "1",
     identity: "web.demo",
@@ -42,7 +43,7 @@ async function startProxy(t: TestContext) {
   const server = createAdminServer({
     listen: { host: "127.0.0.1", port: 0 },
     observability,
-    clock: systemClock,
+    clock,
     log: silentLogger,
     isReady: () => true,
     ownNetworks: [tryParseNetwork("127.0.0.1/32")!],
@@ -207,13 +208,19 @@ async function rawServer(t: TestContext, answer: string): Promise<number> {
 }
 
 test("tap --since tells what went by, in the order of time, and which proxy is silent", async (t) => {
-  const [first, second] = [await startProxy(t), await startProxy(t)];
+  const clock = new FakeClock();
+  const [first, second] = [await startProxy(t, clock), await startProxy(t, clock)];
   const refusing = await rawServer(t, "HTTP/1.1 403 Forbidden\r\ncontent-length: 3\r\n\r\nno\n");
   const kube = cluster({ "web-1": first.port, "web-2": second.port, "web-3": refusing });
-  run(first.observability, { path: "/list/1" });
-  run(second.observability, { path: "/list/2" });
-  run(second.observability, { path: "/other" });
-  run(first.observability, { path: "/list/3" });
+  for (const [proxy, path] of [
+    [first, "/list/1"],
+    [second, "/list/2"],
+    [second, "/other"],
+    [first, "/list/3"],
+  ] as const) {
+    run(proxy.observability, { path });
+    clock.advance(10);
+  }
   const targets = await findTapTargets(kube, parseTapQuery({ ...INPUT, path: "/list", maxRps: 5 }));
   const { events, notices } = await readTapRecords(kube, targets, 60_000);
   assert.deepEqual(
