@@ -32,19 +32,23 @@ const AREAS: Readonly<Record<string, string>> = {
   DIRECT: "Connections between proxies, on port 4143.",
   DISCOVERY: "Finding out where traffic goes.",
   DNS: "Names.",
+  EDGES: "`meshctl edges`.",
   FILTER: "Filters of routes.",
   GATEWAY: "Traffic that a proxy passes on for others.",
   HTTP: "Malformed HTTP messages; the client gets the matching 4xx or 5xx.",
   IDENTITY: "Certificates: asking for them, signing them, renewing them.",
   INJECT: "`meshctl inject` and `uninject`, and the injector's webhook.",
+  INJECTOR: "The injector's webhook.",
   INPUT: "Files, URLs and standard input of commands.",
   INSTALL: "`meshctl install` and `uninstall`.",
   ISSUER: "The certificate and key that sign all others.",
   JSONPATH: "`-o jsonpath=...`.",
+  KIND: "Kinds of resources on the command line.",
   KUBE: "Talking to a Kubernetes API server.",
   LISTEN: "Ports that a process listens on.",
   LOCAL: "The local cluster's own parts.",
   LOG: "Log settings.",
+  MANIFEST: "Manifests that are applied to the local cluster.",
   NETWORK: "The local cluster's addresses.",
   ORIGINAL: "Asking the kernel where a redirected connection was going.",
   OUTBOUND: "What a proxy answers to its own application.",
@@ -62,6 +66,7 @@ const AREAS: Readonly<Record<string, string>> = {
   TARGET: "Where a request goes.",
   TLS: "Mutual TLS between proxies and with the control plane.",
   TRANSPORT: "The header that proxies put before a connection.",
+  UNINSTALL: "`meshctl uninstall`.",
   UPSTREAM: "Servers behind a proxy.",
   USAGE: "The command line cannot be read. Nothing was done.",
   VALUES: "Install values, from flags and files.",
@@ -88,7 +93,7 @@ export function collectErrorCodes(): ErrorCode[] {
       entry.files.add(path);
       const body = objectAround(source, index);
       entry.kind ??= /\bkind:\s*"(\w+)"/.exec(body)?.[1];
-      entry.message ??= textOf(body, "message");
+      entry.message ??= textOf(body, "message") ?? argumentAfter(source, index, code);
       entry.hint ??= textOf(body, "hint");
     }
   }
@@ -144,6 +149,12 @@ function textOf(body: string, field: string): string | undefined {
   const opening = /["`]/.exec(value);
   if (!opening || (end && opening.index > end.index)) return undefined;
   return readLiteral(value, opening.index);
+}
+
+/** The literal that follows a code as the next argument: `http1Error("HTTP_BAD_CHUNK", "...")`. */
+function argumentAfter(source: string, index: number, code: string): string | undefined {
+  const next = new RegExp(`^[^"]*"${code}",\\s*(?=["\`])`).exec(source.slice(index, index + 200));
+  return next ? readLiteral(source, index + next[0].length) : undefined;
 }
 
 /** The text of the literal that opens at `index`; `${...}`, nested or not, becomes `...`. */
