@@ -11,14 +11,15 @@ interface FakeConnection {
 }
 
 function fake(): FakeConnection & HttpClientConnection {
-  return {
+  const connection = {
     isUsable: true,
     isClosed: false,
     idleSince: 0,
-    close() {
-      this.isClosed = true;
+    close(): void {
+      connection.isClosed = true;
     },
-  } as unknown as FakeConnection & HttpClientConnection;
+  };
+  return connection as unknown as FakeConnection & HttpClientConnection;
 }
 
 function setUp(idleConnectionsMax = 10) {
