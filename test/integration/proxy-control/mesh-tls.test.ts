@@ -133,6 +133,42 @@ test("a client that speaks at most TLS 1.2 is refused", async () => {
   assert.match(meeting.seen, /^error ERR_SSL_/);
 });
 
+test("a renewed certificate serves the next connection and leaves open ones alone", async (t) => {
+  const renewed = await ca.credentials("server.demo");
+  let current = server.current();
+  const rotating: Credentials = { ...server, current: () => current };
+  const listener = net.createServer((raw) => {
+    const secure = new TLSSocket(raw, meshServerOptions(rotating));
+    secure.on("error", () => {});
+    secure.pipe(secure);
+  });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as net.AddressInfo;
+  const open = async () => {
+    const socket = tls.connect({ ...meshClientOptions(client, toServer), host: "127.0.0.1", port });
+    t.after(() => socket.destroy());
+    await once(socket, "secureConnect");
+    return socket;
+  };
+  t.after(() => listener.close());
+  const echo = async (socket: TLSSocket, text: string) => {
+    socket.write(text);
+    return String((await once(socket, "data"))[0]);
+  };
+
+  const before = await open();
+  assert.equal(await echo(before, "one"), "one");
+  current = renewed.current();
+  const after = await open();
+  assert.notEqual(
+    after.getPeerX509Certificate()?.fingerprint256,
+    before.getPeerX509Certificate()?.fingerprint256,
+  );
+  assert.equal(await echo(before, "two"), "two");
+  assert.equal(await echo(after, "three"), "three");
+});
+
 test("options need a certificate", () => {
   const none: Credentials = { localName: "web.demo", ready: new Promise(() => {}), current: () => undefined };
   const isNotReady = (error: MeshError) =>
