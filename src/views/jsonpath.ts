@@ -6,15 +6,15 @@ type Step =
   | { readonly kind: "all" };
 
 /**
- * The first match of a JSONPath in a value, as text: strings bare, the rest as JSON; "" when there is none.
+ * The first match of a JSONPath in a value, as text: strings bare, the rest as JSON; undefined when there is none.
  *
  * Understood are `.field`, `['field']`, `[0]`, `[*]` and `.*`; braces and the leading dot may be left out.
  *
  * @throws MeshError `JSONPATH_INVALID`
  */
-export function evaluateJsonPath(path: string, value: unknown): string {
+export function evaluateJsonPath(path: string, value: unknown): string | undefined {
   const found = firstMatch(value, parseJsonPath(path), 0);
-  if (found === undefined) return "";
+  if (found === undefined) return undefined;
   return typeof found === "string" ? found : JSON.stringify(found);
 }
 

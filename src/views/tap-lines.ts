@@ -66,8 +66,11 @@ export class TapPrinter {
         return `${formatTapLine(event)}${formatLabels(event, this.#index)}\n`;
       case "json":
         return `${JSON.stringify(tapJson(event, this.#index), undefined, 2)}\n`;
-      case "jsonpath":
-        return `${evaluateJsonPath(this.#format.path, tapJson(event, this.#index))}\n`;
+      case "jsonpath": {
+        // Transitions that lack the field leave no blank lines between those that have it.
+        const found = evaluateJsonPath(this.#format.path, tapJson(event, this.#index));
+        return found === undefined ? "" : `${found}\n`;
+      }
     }
   }
 }
