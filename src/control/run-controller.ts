@@ -4,6 +4,7 @@ import { type Network, tryParseNetwork } from "../base/ip.ts";
 import { CONTROLLER_NAME, IDENTITY_SERVICE, workloadIdentity } from "../base/names.ts";
 import { createCredentials } from "../identity/mesh-credentials.ts";
 import { ApiSource } from "../kube/api-source.ts";
+import type { SourceEvent } from "../kube/source.ts";
 import { Store } from "../kube/store.ts";
 import { DEFAULT_POLICIES } from "../policy/default-policy.ts";
 import { parsePortRanges } from "../values/port-ranges.ts";
@@ -151,6 +152,12 @@ export async function runController(options: ControllerProcess): Promise<void> {
     await Promise.allSettled(stops.map((stop) => stop()));
     if (signal.aborted) await Promise.all(watching);
   }
+}
+
+/** Without `managedFields`, which is half of many objects and which nobody here reads. */
+function _slim(event: SourceEvent): SourceEvent {
+  if ("object" in event) delete event.object.metadata.managedFields;
+  return event;
 }
 
 /** Flags first, then the installation's values. */

@@ -1,6 +1,6 @@
 import * as http from "node:http";
 import * as https from "node:https";
-import type { Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 import * as tls from "node:tls";
 import { MeshError } from "../base/error.ts";
 import type { AuthProof } from "./auth.ts";
@@ -101,12 +101,14 @@ class TunnelAgent extends https.Agent {
           new Error(`proxy ${proxy.host} refused the tunnel to ${target}: HTTP ${response.statusCode}`),
         );
       }
-      const servername =
-        options.servername || (this.#tls as tls.ConnectionOptions).servername || options.host || "";
+      const host = String(options.host ?? "");
+      const name = (this.#tls as tls.ConnectionOptions).servername ?? host;
       const secure = tls.connect({
         ...(this.#tls as tls.ConnectionOptions),
         socket: socket as Socket,
-        servername,
+        // Checked against the certificate; an address may not be sent as SNI.
+        host,
+        ...(isIP(name) === 0 ? { servername: name } : {}),
       });
       secure.once("error", fail);
       secure.once("secureConnect", () => {

@@ -33,6 +33,11 @@ export class IssuerFiles {
     this.#options = options;
   }
 
+  /** End of the issuer in use; undefined while there is none. */
+  get expiresAtMs(): number | undefined {
+    return this.#loaded?.authority.expiresAtMs;
+  }
+
   /** @throws MeshError when no valid issuer has been there yet */
   async current(): Promise<Authority> {
     this.#loading ??= this.#reload().finally(() => {

@@ -55,7 +55,10 @@ export async function runIdentity(options: IdentityProcess): Promise<void> {
       return { ...issued, intermediatesDer: authority.intermediatesDer };
     },
   });
-  registry.gauge("issuer_cert_ttl_seconds", "Time until the issuer's certificate ends");
+  const issuerTtl = registry.gauge("issuer_cert_ttl_seconds", "Time until the issuer's certificate ends");
+  registry.onScrape(() => {
+    if (issuer.expiresAtMs !== undefined) issuerTtl.set((issuer.expiresAtMs - clock.now()) / 1000);
+  });
   let problem: string | undefined = "tokenreviews: not asked yet";
   const admin = await startAdminServer({
     host: options.listenHost,
