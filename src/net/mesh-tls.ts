@@ -133,6 +133,7 @@ function handshake(
       timer.cancel();
       signal?.removeEventListener("abort", onAbort);
       secure.off("error", onError);
+      secure.off("end", onClose);
       secure.off("close", onClose);
     };
     const fail = (error: MeshError) => {
@@ -156,6 +157,8 @@ function handshake(
     secure.on("error", onError);
     // For life: a socket between two owners must not end the process.
     secure.on("error", ignoreLateError);
+    // Sockets may be half-open, so a peer that gives up shows as an end before it shows as a close, if it ever does.
+    secure.on("end", onClose);
     secure.on("close", onClose);
     signal?.addEventListener("abort", onAbort, { once: true });
     secure.once(event, () => {

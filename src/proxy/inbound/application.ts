@@ -45,14 +45,7 @@ export class Applications {
   /** @throws MeshError `DIAL_*` */
   async dial(target: ApplicationTarget, live: LiveExchange, signal: AbortSignal): Promise<Duplex> {
     const { config, clock } = this.#deps;
-    if ("port" in target.dial && target.dial.port === config.inbound.listen.port) {
-      throw new MeshError({
-        kind: "environment",
-        code: "DIAL_LOOP",
-        message: `port ${target.dial.port} is the proxy's own inbound port`,
-        hint: "let the application listen on another port",
-      });
-    }
+    if ("port" in target.dial) this.#refuseOwnPort(target.dial.port);
     const socket = await dial({
       target: target.dial,
       localAddress: undefined,
@@ -62,6 +55,26 @@ export class Applications {
     });
     live.dialled = clock.monotonic();
     return socket;
+  }
+
+  /**
+   * A peer names the port that it wants. The proxy's own ports are not the application: on the outbound ones a peer could make
+   * requests with this pod's identity, on the inbound one it would send us in circles.
+   */
+  #refuseOwnPort(port: number): void {
+    const { inbound, outbound, admin } = this.#deps.config;
+    const isOwn =
+      port === inbound.listen.port ||
+      (port === admin.listen.port && port !== 0) ||
+      outbound.listen.some((listen) => listen.port === port) ||
+      outbound.services.some(({ listen }) => "port" in listen && listen.port === port);
+    if (!isOwn) return;
+    throw new MeshError({
+      kind: "environment",
+      code: "DIAL_LOOP",
+      message: `port ${port} is the proxy's own`,
+      hint: "let the application listen on another port",
+    });
   }
 
   createTransport(live: LiveExchange): LiveTransport {

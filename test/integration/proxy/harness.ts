@@ -55,7 +55,8 @@ export class Changing<T> implements Watched<T> {
 export class MemoryRecorder implements Recorder {
   readonly exchanges: LiveExchange[] = [];
   readonly transports: LiveTransport[] = [];
-  openTransports = 0;
+  readonly #openTransports = new Set<LiveTransport>();
+  readonly #onAllClosed: (() => void)[] = [];
   readonly wantsHeaders = false;
   readonly #opened = new Set<LiveExchange>();
   readonly #waiting: { count: number; resolve: () => void }[] = [];
@@ -81,11 +82,26 @@ export class MemoryRecorder implements Recorder {
 
   transportOpened(transport: LiveTransport): void {
     this.transports.push(transport);
-    this.openTransports++;
+    this.#openTransports.add(transport);
   }
 
-  transportClosed(): void {
-    this.openTransports--;
+  transportClosed(transport: LiveTransport): void {
+    if (!this.#openTransports.delete(transport)) this.violations.push("transport closed without being open");
+    if (this.#openTransports.size === 0) for (const resolve of this.#onAllClosed.splice(0)) resolve();
+  }
+
+  get openTransports(): number {
+    return this.#openTransports.size;
+  }
+
+  get openExchanges(): number {
+    return this.#opened.size;
+  }
+
+  /** Destroyed sockets close a turn later. */
+  async allTransportsClosed(): Promise<void> {
+    if (this.#openTransports.size === 0) return;
+    await new Promise<void>((resolve) => this.#onAllClosed.push(resolve));
   }
 
   /** Resolves with the records once that many exchanges have closed. */

@@ -268,6 +268,20 @@ test("the proxy port demands a certificate, the protocol name and a transport he
     if (passes) assert.match(await client.until("payload"), /payload/, name);
     else assert.equal(await client.untilEnd(), "", name);
   }
+  // Our own outbound ports would act with this pod's identity for whoever asks.
+  for (const port of [mesh.httpProxyPort, mesh.servicePort, mesh.directPort]) {
+    const socket = connectTls({
+      ...{ host: HOST, port: mesh.directPort, servername: SERVER_ID, rejectUnauthorized: false },
+      ...{ secureContext, ALPNProtocols: alpn },
+    });
+    t.after(() => socket.destroy());
+    const client = new RawClient(socket);
+    const own = encodeTransportHeader({ port, name: undefined, session: "http/1" });
+    client.write(
+      Buffer.concat([own, Buffer.from(`GET http://${SERVICE}/ HTTP/1.1\r\nHost: ${SERVICE}\r\n\r\n`)]),
+    );
+    assert.match(await client.until("\r\n\r\n"), /^HTTP\/1\.1 502 .*\r\n[\s\S]*is the proxy's own/);
+  }
   const plain = dialRaw(t, mesh.directPort);
   plain.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   assert.equal(await plain.untilEnd(), "");
