@@ -81,13 +81,25 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
   let addresses: readonly string[] = [];
   let turn = Math.floor(options.random() * 1024);
   let notBefore = 0;
+  /** One line tells of an outage and one of its end, however many streams and attempts lie between. */
+  let isDown = false;
+  const noteDown = (error: string): void => {
+    if (closing.signal.aborted) return;
+    const level = isDown ? "debug" : "warn";
+    isDown = true;
+    log[level]("control plane is away; what is known stays in use", { service: authority, error });
+  };
+  const noteUp = (ip: string): void => {
+    if (isDown) log.info("control plane is back", { service: authority, address: ip });
+    isDown = false;
+  };
 
   const resolveAddresses = async (): Promise<readonly string[]> => {
     try {
       addresses = await options.resolver.resolve(address.host);
     } catch (caught) {
       if (addresses.length === 0) throw caught;
-      log.warn("control plane name not resolved; using the addresses known last", {
+      log.debug("control plane name not resolved; using the addresses known last", {
         name: address.host,
         error: toMeshError(caught).message,
       });
@@ -123,12 +135,14 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
       return opened;
     } catch (caught) {
       notBefore = clock.monotonic() + backoff.nextMs();
+      noteDown(toMeshError(caught).message);
       throw caught;
     }
   };
 
   const adopt = (opened: ClientHttp2Session, ip: string): void => {
     session = opened;
+    noteUp(ip);
     log.debug("connected to the control plane", { service: authority, address: ip });
     const retire = () => {
       if (session === opened) session = undefined;
@@ -139,7 +153,10 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
     );
     // No new calls; those that run may finish.
     opened.on("goaway", retire);
-    opened.on("close", retire);
+    opened.on("close", () => {
+      if (session === opened) noteDown("the connection was cut");
+      retire();
+    });
     watchLiveness(opened, clock);
   };
 

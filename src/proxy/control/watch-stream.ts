@@ -41,6 +41,8 @@ export interface WatchStreamOptions<T> {
 
 /** Lifetimes are cut by up to this part at random: proxies that started together must not reconnect together for ever. */
 const LIFETIME_SPREAD = 0.1;
+/** Like errors of DNS and TLS, these concern the connection, whose client tells of them. */
+const OUTAGE_CODES: ReadonlySet<string> = new Set(["CONTROL_UNAVAILABLE", "CONTROL_CONNECT_FAILED"]);
 
 /**
  * Keeps a server stream open: reopens it when it ends, breaks or reaches a limit, until the signal aborts or an error is final.
@@ -60,14 +62,21 @@ export async function watchStream<T>(
   signal: AbortSignal,
 ): Promise<MeshError | undefined> {
   const backoff = new Backoff({ ...options.backoff, random: options.random });
+  let failures = 0;
+  const onAlive = () => {
+    failures = 0;
+    backoff.reset();
+  };
   while (!signal.aborted) {
-    const error = await runOnce(options, signal, () => backoff.reset());
+    const error = await runOnce(options, signal, onAlive);
     if (signal.aborted) return undefined;
     if (error && options.isFinal(error)) return error;
     const delayMs = backoff.nextMs();
     if (error) {
       options.onFailure?.(error);
-      options.log.warn("control plane stream failed; what is known stays in use", {
+      // An outage is one line of the client's, not one a stream; a stream that is refused says so once.
+      const level = failures++ > 0 || isOutage(error) ? "debug" : "warn";
+      options.log[level]("control plane stream failed; what is known stays in use", {
         stream: options.what,
         error: error.message,
         retryMs: Math.round(delayMs),
@@ -77,6 +86,10 @@ export async function watchStream<T>(
     await sleep(options.clock, delayMs, signal).catch(() => {});
   }
   return undefined;
+}
+
+function isOutage(error: MeshError): boolean {
+  return !error.code.startsWith("CONTROL_") || OUTAGE_CODES.has(error.code);
 }
 
 /** Undefined for a clean end, limits of idleness and lifetime included. */
