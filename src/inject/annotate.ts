@@ -7,7 +7,7 @@ import { inspectPod, isLegal, reasonText } from "./decision.ts";
 import { injectPod } from "./inject-pod.ts";
 import { applyJsonPatch } from "./json-patch.ts";
 import { valueAtPath, withValueAt } from "./kinds.ts";
-import type { PodSpec } from "./pod-spec.ts";
+import { containersOf, hasUsableMetadata, initContainersOf, type PodSpec, textEntries } from "./pod-spec.ts";
 import { type ResourceReport, skippedReport } from "./resource-report.ts";
 import type { RewriteObject, RewriteTarget } from "./rewrite-objects.ts";
 import { createUninjector } from "./uninject.ts";
@@ -20,6 +20,8 @@ export interface InjectorOptions {
   /** Values to build the proxy from, in the manifest itself; undefined: only annotations, and the webhook does the rest. */
   readonly manual: Values | undefined;
 }
+
+const BAD_METADATA = "its metadata, annotations or labels are no map, so it is left alone";
 
 /** The rewriter behind `meshctl inject` (reference cli 3.2, 3.3). */
 export function createInjector(options: InjectorOptions): RewriteObject {
@@ -52,10 +54,12 @@ function injectWorkload(
   const base = skippedReport(object.kind, name);
   // `spec.template` is missing or no map: nothing that Kubernetes would accept, so nothing to inject.
   if (!isTree(template) || !isTree(template.spec)) return { object: target.object, report: base };
+  if (!hasUsableMetadata(template))
+    return { object: target.object, report: { ...base, warnings: [BAD_METADATA] } };
 
   const facts = inspectPod(template.spec as PodSpec);
-  const annotations = stringMap(valueAtPath(template, ["metadata", "annotations"]));
-  const labels = stringMap(valueAtPath(template, ["metadata", "labels"]));
+  const annotations = textEntries(valueAtPath(template, ["metadata", "annotations"]));
+  const labels = textEntries(valueAtPath(template, ["metadata", "labels"]));
   const said = annotations[INJECT_ANNOTATION] ?? "";
   const report: ResourceReport = { ...base, ...facts, supported: true, disabled: said === "disabled" };
   const unchanged = (more: Partial<ResourceReport>) => ({
@@ -107,7 +111,8 @@ function injectWorkload(
 
 function annotateNamespace({ object }: RewriteTarget, options: InjectorOptions): ReturnType<RewriteObject> {
   const base = { ...skippedReport(object.kind, nameOf(object)), supported: true };
-  const annotations = stringMap(valueAtPath(object, ["metadata", "annotations"]));
+  if (!hasUsableMetadata(object)) return { object, report: { ...base, warnings: [BAD_METADATA] } };
+  const annotations = textEntries(valueAtPath(object, ["metadata", "annotations"]));
   if (annotations[INJECT_ANNOTATION] === "disabled") return { object, report: { ...base, disabled: true } };
   const said = annotations[INJECT_ANNOTATION] ?? "";
   const wanted = options.manual
@@ -127,6 +132,7 @@ function annotateService({ object }: RewriteTarget, options: InjectorOptions): R
   const base = skippedReport(object.kind, nameOf(object));
   const opaquePorts = options.overrides[OPAQUE_PORTS_ANNOTATION];
   if (opaquePorts === undefined) return { object, report: base };
+  if (!hasUsableMetadata(object)) return { object, report: { ...base, warnings: [BAD_METADATA] } };
   return {
     object: withAnnotations(object, { [OPAQUE_PORTS_ANNOTATION]: opaquePorts }),
     report: { ...base, supported: true, outcome: "annotated" },
@@ -145,18 +151,8 @@ function withAnnotations<T extends Record<string, unknown>>(
 }
 
 function hasOurProxy(target: RewriteTarget, templatePath: readonly string[]): boolean {
-  const spec = valueAtPath(target.object, [...templatePath, "spec"]) as PodSpec | undefined;
-  return [spec?.containers, spec?.initContainers].some(
-    (list) => Array.isArray(list) && list.some((container) => container?.name === PROXY_CONTAINER),
-  );
-}
-
-/** Only entries that are text: others are the API server's to refuse. */
-function stringMap(value: unknown): Readonly<Record<string, string>> {
-  if (!isTree(value)) return {};
-  return Object.fromEntries(
-    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
-  );
+  const spec = (valueAtPath(target.object, [...templatePath, "spec"]) ?? {}) as PodSpec;
+  return [...containersOf(spec), ...initContainersOf(spec)].some(({ name }) => name === PROXY_CONTAINER);
 }
 
 export function nameOf(object: KubeObject): string {

@@ -1,6 +1,15 @@
 import type { KubeObject } from "../base/kube-object.ts";
 import { INIT_CONTAINER, INJECT_ANNOTATION, PROXY_CONTAINER } from "../base/names.ts";
-import { annotationsOf, type Container, type PodSpec, podSpecOf } from "./pod-spec.ts";
+import {
+  annotationsOf,
+  type Container,
+  containersOf,
+  hasUsableMetadata,
+  initContainersOf,
+  type PodSpec,
+  podSpecOf,
+  portsOf,
+} from "./pod-spec.ts";
 
 /** Why a pod gets no proxy. The words are stable: events and metrics carry them. */
 export type InjectReason =
@@ -39,12 +48,12 @@ export interface PodFacts {
 }
 
 export function inspectPod(spec: PodSpec): PodFacts {
-  const all = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
+  const all = [...initContainersOf(spec), ...containersOf(spec)];
   return {
     hostNetwork: spec.hostNetwork === true,
     sidecar: all.some(isProxy),
-    udpPorts: (spec.containers ?? []).some((container) =>
-      (container.ports ?? []).some((port) => port.protocol === "UDP"),
+    udpPorts: containersOf(spec).some((container) =>
+      portsOf(container).some((port) => port.protocol === "UDP"),
     ),
   };
 }
@@ -66,7 +75,14 @@ export function injectReasons(
   const facts = inspectPod(podSpecOf(pod));
   if (facts.hostNetwork) reasons.push("host_network_enabled");
   if (facts.sidecar) reasons.push("sidecar_already_exists");
+  if (!isPodShaped(podSpecOf(pod)) || !hasUsableMetadata(pod)) reasons.push("unsupported_resource");
   return reasons;
+}
+
+/** Whether lists are lists, so that a proxy can be put into them. */
+export function isPodShaped(spec: PodSpec): boolean {
+  const isList = (value: unknown) => value === undefined || value === null || Array.isArray(value);
+  return Array.isArray(spec.containers) && isList(spec.initContainers) && isList(spec.volumes);
 }
 
 /** The value in force: the pod's, else its namespace's. */
@@ -114,5 +130,6 @@ const PROXY_IMAGES = [
 
 function isProxy(container: Container): boolean {
   if (PROXY_NAMES.has(container.name ?? "")) return true;
-  return PROXY_IMAGES.some((prefix) => container.image?.startsWith(prefix));
+  const { image } = container;
+  return typeof image === "string" && PROXY_IMAGES.some((prefix) => image.startsWith(prefix));
 }

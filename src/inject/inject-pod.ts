@@ -85,18 +85,18 @@ export function injectPod(request: InjectRequest): { patch: JsonPatchOperation[]
     ...inherited,
     ...opaque,
   };
-  const namespaceName = namespace?.metadata.name ?? pod.metadata?.namespace;
+  const namespaceName = namespace?.metadata.name ?? (pod.metadata?.namespace as string | undefined);
   const labels: Record<string, string> = {
     [CONTROL_PLANE_NS_LABEL]: values.namespace,
     ...(namespaceName === undefined ? {} : { [WORKLOAD_NS_LABEL]: namespaceName }),
-    ...(owner === undefined ? {} : { [OWNER_LABEL_PREFIX + owner.kind.toLowerCase()]: owner.name }),
+    ...ownerLabel(owner),
   };
   const { proxy } = settings.values;
   const initContainers = spec.initContainers ?? [];
   const patch: JsonPatchOperation[] = [
     ...metadataPatch(pod, "annotations", annotations),
     ...metadataPatch(pod, "labels", labels, true),
-    ...(spec.volumes === undefined ? [{ op: "add" as const, path: "/spec/volumes", value: [] }] : []),
+    ...(!spec.volumes ? [{ op: "add" as const, path: "/spec/volumes", value: [] }] : []),
     ...proxyVolumes(settings).map((value) => ({ op: "add" as const, path: "/spec/volumes/-", value })),
   ];
   const first: Record<string, unknown>[] = [];
@@ -104,14 +104,14 @@ export function injectPod(request: InjectRequest): { patch: JsonPatchOperation[]
   if (proxy.nativeSidecar) {
     // Redirect rules, then the proxy, then the pod's own init containers, which may already need the network.
     first.push(proxyContainer(settings, spec));
-    if (spec.initContainers === undefined) patch.push({ op: "add", path: "/spec/initContainers", value: [] });
+    if (!spec.initContainers) patch.push({ op: "add", path: "/spec/initContainers", value: [] });
     first.forEach((value, index) => {
       patch.push({ op: "add", path: `/spec/initContainers/${index}`, value });
     });
     return { patch, report: { injected: true, reasons, warnings } };
   }
   // A classic sidecar does not run yet when init containers do: rules come last, so that these reach the network.
-  if (first.length > 0 && spec.initContainers === undefined) {
+  if (first.length > 0 && !spec.initContainers) {
     patch.push({ op: "add", path: "/spec/initContainers", value: [] });
   }
   first.forEach((value, index) => {
@@ -151,12 +151,18 @@ function wantsPorts(reasons: readonly InjectReason[]): boolean {
   return !reasons.includes("sidecar_already_exists");
 }
 
+/** Names may be longer than label values; a label that the API server refuses would cost the pod. */
+function ownerLabel(owner: InjectRequest["owner"]): Record<string, string> {
+  if (owner === undefined || !/^[a-zA-Z0-9]([\w.-]{0,61}[a-zA-Z0-9])?$/.test(owner.name)) return {};
+  return { [OWNER_LABEL_PREFIX + owner.kind.toLowerCase()]: owner.name };
+}
+
 /** Adds entries to `/metadata/annotations` or `/metadata/labels`, making the map, and metadata, when absent. */
 function metadataPatch(
   object: KubeObject,
   map: "annotations" | "labels",
   entries: Readonly<Record<string, string>>,
-  metadataExists = object.metadata !== undefined,
+  metadataExists = Boolean(object.metadata),
 ): JsonPatchOperation[] {
   if (Object.keys(entries).length === 0) return [];
   const patch: JsonPatchOperation[] = [];

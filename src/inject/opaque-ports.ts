@@ -1,7 +1,7 @@
 import type { KubeObject } from "../base/kube-object.ts";
 import { parsePortRanges, rangesContain } from "../values/port-ranges.ts";
 import { OPAQUE_PORTS_ANNOTATION } from "./config-annotations.ts";
-import { annotationsOf, type PodSpec, podSpecOf } from "./pod-spec.ts";
+import { annotationsOf, containersOf, type PodSpec, podSpecOf, portsOf } from "./pod-spec.ts";
 
 /**
  * The value of `config.meshctl.io/opaque-ports` to stamp on a pod that lacks it: the namespace's, else those of its
@@ -15,8 +15,8 @@ export function opaquePortsForPod(
   if (annotationsOf(pod)[OPAQUE_PORTS_ANNOTATION] !== undefined) return undefined;
   const ofNamespace = annotationsOf(namespace)[OPAQUE_PORTS_ANNOTATION];
   if (ofNamespace !== undefined) return ofNamespace;
-  const ports = (podSpecOf(pod).containers ?? []).flatMap((container) =>
-    (container.ports ?? []).map((port) => port.containerPort),
+  const ports = containersOf(podSpecOf(pod)).flatMap((container) =>
+    portsOf(container).map((port) => port.containerPort),
   );
   return intersect(ports, defaults);
 }
@@ -51,8 +51,8 @@ export function resolveOpaquePorts(text: string, spec: PodSpec): string {
       resolved.push(item);
       continue;
     }
-    for (const container of spec.containers ?? []) {
-      for (const port of container.ports ?? []) {
+    for (const container of containersOf(spec)) {
+      for (const port of portsOf(container)) {
         if (port.name === item && port.containerPort !== undefined) resolved.push(String(port.containerPort));
       }
     }

@@ -183,7 +183,7 @@ function documentText(flow: boolean, empties: boolean): fc.Arbitrary<string> {
       : {
           metadata: fc.record({
             name: fc.string(),
-            labels: fc.dictionary(fc.constantFrom("a", "b"), fc.string()),
+            labels: fc.dictionary(fc.constantFrom("a", "b"), fc.string(), { minKeys: 1 }),
           }),
         }),
     spec: fc.constant({ containers: [{ name: "x", args: ["{", "}"] }] }),

@@ -25,21 +25,24 @@ export class UnplannableEdit extends Error {}
  */
 export function planEdits(text: string, node: OutlineNode, before: unknown, after: unknown): TextEdit[] {
   const planner = new EditPlanner(text);
-  planner.value(node, before, after);
+  planner.value(node, before, after, false);
   return planner.edits;
 }
 
-/** @throws Error when edits overlap, which no plan makes */
+/** @throws Error when edits overlap, which no plan makes; removals may, at the line end between them */
 export function applyEdits(text: string, edits: readonly TextEdit[]): string {
-  // Edits at one place keep the order in which they were planned.
+  // At one place insertions come first; otherwise edits keep the order in which they were planned.
+  const rank = ({ start, end }: TextEdit) => (start === end ? 0 : 1);
   const sorted = edits.map((edit, order) => ({ ...edit, order }));
-  sorted.sort((left, right) => left.start - right.start || left.order - right.order);
+  sorted.sort(
+    (left, right) => left.start - right.start || rank(left) - rank(right) || left.order - right.order,
+  );
   let result = "";
   let position = 0;
   for (const edit of sorted) {
-    if (edit.start < position) throw new Error(`edits overlap at offset ${edit.start}`);
+    if (edit.start < position && edit.text !== "") throw new Error(`edits overlap at offset ${edit.start}`);
     result += text.slice(position, edit.start) + edit.text;
-    position = edit.end;
+    position = Math.max(position, edit.end);
   }
   return result + text.slice(position);
 }
@@ -55,42 +58,48 @@ class EditPlanner {
     this.#eol = newline > 0 && text[newline - 1] === "\r" ? "\r\n" : "\n";
   }
 
-  value(node: OutlineNode, before: unknown, after: unknown): void {
+  /** @param inFlow whether the node stands inside a flow collection, where plain scalars have less room */
+  value(node: OutlineNode, before: unknown, after: unknown, inFlow: boolean): void {
     if (isDeepStrictEqual(before, after)) return;
     if (node.kind === "map" && isTree(before) && isTree(after)) this.#map(node, before, after);
     else if (node.kind === "seq" && Array.isArray(before) && Array.isArray(after))
       this.#seq(node, before, after);
-    else if (node.kind === "scalar") this.#replaceScalar(node, after);
+    else if (node.kind === "scalar") this.#replaceScalar(node, inFlow ? emitJson(after) : emitFlow(after));
+    else if (node.flow) this.#replace(node.start, node.end, emitJson(after));
     else throw new UnplannableEdit(`a ${node.kind} cannot become ${JSON.stringify(after)}`);
   }
 
   #map(node: OutlineMap, before: Record<string, unknown>, after: Record<string, unknown>): void {
     const own = new Set(node.pairs.map((pair) => pair.key));
-    for (const pair of node.pairs) {
-      if (Object.hasOwn(after, pair.key)) this.#pairValue(node, pair, before[pair.key], after[pair.key]);
-    }
     // `<<: *base` brings keys that have no pair here: to change one is to add it, which overrides.
     const removed = node.pairs.filter(
       (pair) => Object.hasOwn(before, pair.key) && !Object.hasOwn(after, pair.key),
     );
-    if (node.flow)
-      this.#removeFlow(node.pairs.map(flowPairSpan), (index) => removed.includes(node.pairs[index]!));
-    else this.#removeBlockPairs(node, removed);
     const added = Object.entries(after).filter(
       ([key, value]) => !own.has(key) && !isDeepStrictEqual(before[key], value),
     );
+    if (node.flow && removed.length > 0 && added.length > 0) {
+      this.#replace(node.start, node.end, emitJson(after));
+      return;
+    }
+    for (const pair of node.pairs) {
+      if (Object.hasOwn(after, pair.key)) this.#pairValue(node, pair, before[pair.key], after[pair.key]);
+    }
     if (added.length > 0) this.#addPairs(node, Object.fromEntries(added));
+    if (node.flow)
+      this.#removeFlow(node.pairs.map(flowPairSpan), (index) => removed.includes(node.pairs[index]!));
+    else this.#removeBlockPairs(node, removed, added.length > 0);
   }
 
   #pairValue(map: OutlineMap, pair: OutlinePair, before: unknown, after: unknown): void {
     if (isDeepStrictEqual(before, after)) return;
     if (pair.value) {
-      this.value(pair.value, before, after);
+      this.value(pair.value, before, after, map.flow);
       return;
     }
     // `annotations:` with nothing behind it.
     if (map.flow || !isFilled(after)) {
-      this.#insert(pair.colonEnd, ` ${emitFlow(after)}`);
+      this.#insert(pair.colonEnd, ` ${map.flow ? emitJson(after) : emitFlow(after)}`);
     } else {
       const column = map.column + 2;
       this.#insertLines(
@@ -127,17 +136,21 @@ class EditPlanner {
       node.items.forEach((item, index) => {
         if (isDeepStrictEqual(before[index], after[index])) return;
         if (!item.value) throw new UnplannableEdit("an empty item cannot change");
-        this.value(item.value, before[index], after[index]);
+        this.value(item.value, before[index], after[index], node.flow);
       });
       return;
     }
     const removed = new Set<number>();
     const inserted = new Map<number, unknown[]>();
     alignItems(before, after, removed, inserted);
+    if (node.flow && removed.size > 0 && inserted.size > 0) {
+      this.#replace(node.start, node.end, emitJson(after));
+      return;
+    }
     if (node.flow) {
       this.#removeFlow(node.items, (index) => removed.has(index));
     } else {
-      if (removed.size === before.length) throw new UnplannableEdit("a block sequence cannot become empty");
+      if (after.length === 0) throw new UnplannableEdit("a block sequence cannot become empty");
       for (const index of removed) this.#removeLines(node.items[index]!.start, node.items[index]!.end);
     }
     for (const [index, items] of inserted) this.#addItems(node, index, items);
@@ -164,8 +177,8 @@ class EditPlanner {
     this.#insertLines(this.#aboveComments(this.#lineStart(first.start), seq), lines);
   }
 
-  #removeBlockPairs(map: OutlineMap, removed: readonly OutlinePair[]): void {
-    if (removed.length > 0 && removed.length === map.pairs.length) {
+  #removeBlockPairs(map: OutlineMap, removed: readonly OutlinePair[], othersCome: boolean): void {
+    if (removed.length > 0 && removed.length === map.pairs.length && !othersCome) {
       throw new UnplannableEdit("a block map cannot become empty");
     }
     for (const pair of removed) {
@@ -192,10 +205,10 @@ class EditPlanner {
     });
   }
 
-  #replaceScalar(node: OutlineScalar, after: unknown): void {
+  #replaceScalar(node: OutlineScalar, text: string): void {
     // A block scalar ends after its last line end, which the line goes on needing.
     const lineEnd = node.end > node.start && this.#text[node.end - 1] === "\n" ? this.#eol : "";
-    this.#replace(node.start, node.end, emitFlow(after) + lineEnd);
+    this.#replace(node.start, node.end, text + lineEnd);
   }
 
   #removeLines(start: number, end: number): void {

@@ -3,13 +3,14 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseAllDocuments } from "yaml";
 import { createInjector } from "../../../../src/inject/annotate.ts";
-import { rewriteObjects } from "../../../../src/inject/rewrite-objects.ts";
+import { type RewriteObject, rewriteObjects } from "../../../../src/inject/rewrite-objects.ts";
 import { createUninjector } from "../../../../src/inject/uninject.ts";
 import { editStream } from "../../../../src/inject/yaml/edit-stream.ts";
 import { outlineToData, UndecodedScalar } from "../../../../src/inject/yaml/outline.ts";
 import { parseOutline } from "../../../../src/inject/yaml/parsed-outline.ts";
 import { scanOutline } from "../../../../src/inject/yaml/scan.ts";
 import { splitDocuments } from "../../../../src/inject/yaml/split-documents.ts";
+import { defaultValues } from "../../../../src/values/defaults.ts";
 import { manifestText } from "../../../support/manifest-text.ts";
 
 const injector = createInjector({
@@ -105,6 +106,63 @@ test("uninject gives back every byte that inject was given", () => {
       assert.equal(back.text, text, `--- injected\n${injected.text}`);
     }),
     RUNS,
+  );
+});
+
+test("manual injection reads as the patched pods, and uninject gives the text back", () => {
+  const values = { ...defaultValues("1"), identityTrustAnchorsPem: "-----BEGIN\nanchors\n-----END\n" };
+  const manual = createInjector({ inject: "enabled", overrides: {}, manual: values });
+  const onData: unknown[] = [];
+  const recording: RewriteObject = (target) => {
+    const result = manual(target);
+    onData.push(result.object);
+    return result;
+  };
+  fc.assert(
+    fc.property(manifestText({ emptyAnnotations: false }), ({ text }) => {
+      onData.length = 0;
+      const injected = editStream(text, rewriteObjects(recording, []), { fullData: true });
+      assert.deepEqual(injected.problems, []);
+      const objects = read(injected.text)
+        .filter((document) => document !== null)
+        .flatMap((document) =>
+          (document as { kind?: string }).kind === "List"
+            ? (document as { items: unknown[] }).items
+            : [document],
+        );
+      assert.equal(canonical(objects), canonical(onData), `--- injected\n${injected.text}`);
+      const back = editStream(injected.text, rewriteObjects(createUninjector(), []), { fullData: false });
+      assert.equal(back.text, text, `--- injected\n${injected.text}`);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("manual injection over another one reads as if there had been none before", () => {
+  const values = { ...defaultValues("1"), identityTrustAnchorsPem: "anchors" };
+  const native = createInjector({ inject: "enabled", overrides: {}, manual: values });
+  const other = { ...defaultValues("2"), identityTrustAnchorsPem: "others" };
+  const classic = createInjector({
+    inject: "enabled",
+    overrides: {},
+    manual: { ...other, proxy: { ...other.proxy, nativeSidecar: false, capture: "explicit" } },
+  });
+  const apply = (text: string, rewrite: RewriteObject) => {
+    const result = editStream(text, rewriteObjects(rewrite, []), { fullData: true });
+    assert.deepEqual(result.problems, [], text);
+    return result.text;
+  };
+  fc.assert(
+    fc.property(manifestText({ emptyAnnotations: false }), fc.boolean(), ({ text }, swap) => {
+      const [first, second] = swap ? [classic, native] : [native, classic];
+      const twice = apply(apply(text, first), second);
+      assert.equal(
+        canonical(read(twice)),
+        canonical(read(apply(text, second))),
+        `--- input\n${text}\n--- output\n${twice}`,
+      );
+    }),
+    { numRuns: 60 },
   );
 });
 
