@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
+import { MeshError, systemErrorCode } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { KubeClient } from "../kube/client.ts";
@@ -23,6 +25,26 @@ export interface ControlProcess {
   readonly namespace: string;
   readonly trustDomain: string;
   readonly trustRootsFile: string;
+}
+
+/**
+ * Reads a file that the Deployment mounts.
+ *
+ * @param flag  which flag names it, for the hint
+ * @throws MeshError `CONTROL_FILE_UNREADABLE`
+ */
+export function readMounted(file: string, flag: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new MeshError({
+      kind: "environment",
+      code: "CONTROL_FILE_UNREADABLE",
+      message: `${file} cannot be read: ${systemErrorCode(cause) ?? String(cause)}`,
+      hint: `mount it there, or name the right file with ${flag}`,
+      cause,
+    });
+  }
 }
 
 /** Streams and handshakes have this long to end when the process stops. */

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { MeshError } from "../base/error.ts";
 import { type Network, tryParseNetwork } from "../base/ip.ts";
 import { CONTROLLER_NAME, IDENTITY_SERVICE, workloadIdentity } from "../base/names.ts";
@@ -20,7 +19,13 @@ import { reviewInjection } from "./injector/inject-review.ts";
 import { createOwnerResolver } from "./injector/owners.ts";
 import { startWebhookServer } from "./injector/webhook-server.ts";
 import { policyRoutes } from "./policy/policy-routes.ts";
-import { aborted, type ControlProcess, createControlRegistry, STOP_GRACE_MS } from "./process.ts";
+import {
+  aborted,
+  type ControlProcess,
+  createControlRegistry,
+  readMounted,
+  STOP_GRACE_MS,
+} from "./process.ts";
 import { startAdminServer } from "./serve/admin-server.ts";
 import { startMeshGrpcServer } from "./serve/mesh-grpc-server.ts";
 
@@ -52,12 +57,15 @@ const MAX_REFRESH_MS = 86_400_000;
  */
 export async function runController(options: ControllerProcess): Promise<void> {
   const { client, clock, random, log, signal, namespace, trustDomain, listenHost, ports } = options;
+  // Says which file is missing and how to name another, before anything else reads it.
+  readMounted(options.valuesFile, "--values-file");
+  const trustAnchorsPem = readMounted(options.trustRootsFile, "--trust-roots").toString("utf8");
   const values = createFileValues(options.valuesFile, options.trustRootsFile);
   const settings = settingsFrom(options, values());
   const registry = createControlRegistry(clock);
   const credentials = createCredentials({
     localName: workloadIdentity(CONTROLLER_NAME, namespace, namespace, trustDomain),
-    trustAnchorsPem: readFileSync(options.trustRootsFile, "utf8"),
+    trustAnchorsPem,
     trustAnchorsOrigin: options.trustRootsFile,
     clock,
     random,

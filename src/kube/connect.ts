@@ -1,7 +1,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import type { Duplex, Readable } from "node:stream";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, sleep, systemClock } from "../base/clock.ts";
 import { MeshError, systemErrorCode } from "../base/error.ts";
 import type { KubeObject } from "../base/kube-object.ts";
 import { VERSION } from "../base/version.ts";
@@ -13,9 +13,12 @@ import { type KubeConnection, loadKubeConnection } from "./kubeconfig.ts";
 import { describeRequest } from "./request-words.ts";
 import { readStatusError } from "./status-error.ts";
 
-/** Answers larger than this are refused; the largest honest lists are a few hundred MB smaller pages would have cut. */
+/** Answers larger than this are refused: lists that long are asked for in pages. */
 const BODY_BYTES_MAX = 512 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 60_000;
+/** An overloaded server (API priority and fairness) usually asks for one second. */
+const RETRY_AFTER_SECONDS_MAX = 10;
+const OVERLOAD_WAITS_MAX = 3;
 
 /**
  * Opens the cluster that the options name. Nothing is sent yet: the first request finds out whether it answers.
@@ -112,22 +115,50 @@ class HttpKubeClient implements KubeClient {
     this.#agent = undefined;
   }
 
-  /** Sends, and tries once more when that can help: new credentials after 401, a new socket when a kept one was closed. */
+  /**
+   * Sends, and tries again when that can help: with new credentials after 401, over a new socket when a kept one was closed, and
+   * after the wait that an overloaded server asks for (429 with Retry-After).
+   */
   async #open(method: string, path: string, options: RequestOptions, bounded: boolean): Promise<Exchange> {
     let proof = await this.#auth.proof();
-    for (let attempt = 1; ; attempt++) {
+    let isFreshProof = false;
+    let isFreshSocket = false;
+    let waits = 0;
+    for (;;) {
       const facts = this.#facts(proof);
+      let response: http.IncomingMessage;
       try {
-        const response = await this.#send(method, path, options, proof, bounded);
-        if (response.statusCode !== 401 || attempt > 1 || !this.#auth.invalidate())
-          return { response, facts };
-        response.resume();
-        proof = await this.#auth.proof();
+        response = await this.#send(method, path, options, proof, bounded);
       } catch (error) {
         if (options.signal?.aborted) throw options.signal.reason;
-        if (error instanceof StaleSocketError && attempt === 1) continue;
+        if (error instanceof StaleSocketError && !isFreshSocket && isRepeatable(method, path)) {
+          isFreshSocket = true;
+          continue;
+        }
         throw toConnectError(error instanceof StaleSocketError ? error.cause : error, facts);
       }
+      const retryAfterMs = response.statusCode === 429 ? readRetryAfterMs(response) : undefined;
+      if (response.statusCode === 401 && !isFreshProof && this.#auth.invalidate()) {
+        isFreshProof = true;
+        response.resume();
+        proof = await this.#auth.proof();
+      } else if (retryAfterMs !== undefined && waits < OVERLOAD_WAITS_MAX) {
+        waits++;
+        response.resume();
+        await this.#wait(retryAfterMs, options.signal);
+      } else {
+        return { response, facts };
+      }
+    }
+  }
+
+  /** Holds the process, unlike the clock's own timers: whoever waits for an answer wants it. */
+  async #wait(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const hold = setInterval(() => {}, 60_000);
+    try {
+      await sleep(this.#clock, delayMs, signal);
+    } finally {
+      clearInterval(hold);
     }
   }
 
@@ -235,6 +266,17 @@ class HttpKubeClient implements KubeClient {
       hint: "check the network to the API server, or try again",
     });
   }
+}
+
+/** Reading, and asking a question, twice is the same as once; anything else may have been done before the socket closed. */
+function isRepeatable(method: string, path: string): boolean {
+  return method === "GET" || method === "HEAD" || path.endsWith("reviews");
+}
+
+/** Undefined when the server names no time, or one that nobody would wait for. */
+function readRetryAfterMs(response: http.IncomingMessage): number | undefined {
+  const seconds = Number(response.headers["retry-after"]);
+  return seconds >= 0 && seconds <= RETRY_AFTER_SECONDS_MAX ? seconds * 1000 : undefined;
 }
 
 /** A kept connection was closed by the server just as we used it; nothing of the request was answered. */

@@ -1,5 +1,4 @@
 import { promises as dns } from "node:dns";
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
@@ -10,6 +9,7 @@ import { MeshError } from "../../base/error.ts";
 import { joinHostPort, normaliseIp } from "../../base/ip.ts";
 import type { CertifyAnswer, CertifyRequest, MeshCredentials } from "../../identity/mesh-credentials.ts";
 import { clientOptions, meshClientOptions } from "../../identity/mesh-tls.ts";
+import { readMounted } from "../process.ts";
 
 export interface CertifyClientOptions {
   readonly host: string;
@@ -30,7 +30,7 @@ export function createCertifyClient(
 ): (request: CertifyRequest, credentials: MeshCredentials) => Promise<CertifyAnswer> {
   const { serverName, tokenFile } = options;
   return async ({ identity, requestDer }, credentials) => {
-    const token = readFileSync(tokenFile);
+    const token = readMounted(tokenFile, "--token-file");
     const target = { serverName, expectIdentity: serverName };
     const tls = credentials.current()
       ? meshClientOptions(credentials, target)

@@ -1,9 +1,14 @@
-import { readFileSync } from "node:fs";
 import { MeshError } from "../../base/error.ts";
 import { IDENTITY_SERVICE, workloadIdentity } from "../../base/names.ts";
 import { isRequestProblem, readWorkloadRequest } from "../../identity/ca.ts";
 import { createCredentials } from "../../identity/mesh-credentials.ts";
-import { aborted, type ControlProcess, createControlRegistry, STOP_GRACE_MS } from "../process.ts";
+import {
+  aborted,
+  type ControlProcess,
+  createControlRegistry,
+  readMounted,
+  STOP_GRACE_MS,
+} from "../process.ts";
 import { startAdminServer } from "../serve/admin-server.ts";
 import { startMeshGrpcServer } from "../serve/mesh-grpc-server.ts";
 import { identityRoutes } from "./identity-routes.ts";
@@ -38,7 +43,7 @@ export async function runIdentity(options: IdentityProcess): Promise<void> {
   const localName = workloadIdentity(IDENTITY_SERVICE, namespace, namespace, trustDomain);
   const credentials = createCredentials({
     localName,
-    trustAnchorsPem: readFileSync(options.trustRootsFile, "utf8"),
+    trustAnchorsPem: readMounted(options.trustRootsFile, "--trust-roots").toString("utf8"),
     trustAnchorsOrigin: options.trustRootsFile,
     clock,
     random,

@@ -96,6 +96,59 @@ for (const [code, reason, expected] of FAILURES) {
   });
 }
 
+test("kube client waits as long as an overloaded server asks, and not for ever", async () => {
+  let answers = 0;
+  const api = await startFakeApiServer((request, response) => {
+    answers++;
+    const isBusy = request.url === "/busy" || answers < 3;
+    if (isBusy) response.setHeader("retry-after", "0");
+    sendJson(
+      response,
+      isBusy ? 429 : 200,
+      isBusy ? status(429, "TooManyRequests", "slow down") : { ok: true },
+    );
+  });
+  const client = await clientOf(api);
+  try {
+    assert.deepEqual(await client.request("GET", "/version"), { ok: true });
+    assert.equal(answers, 3);
+    await assert.rejects(client.request("GET", "/busy"), { code: "KUBE_STATUS" });
+    assert.equal(answers, 3 + 4);
+  } finally {
+    client.close();
+    await api.close();
+  }
+});
+
+test("kube client repeats a question but not an order when a kept connection is cut", async () => {
+  const seen: string[] = [];
+  const api = await startFakeApiServer((request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    // The second request of each connection meets a closing server.
+    const socket = request.socket as typeof request.socket & { served?: boolean };
+    if (socket.served) return void socket.resetAndDestroy();
+    socket.served = true;
+    sendJson(response, 200, {});
+  });
+  const client = await clientOf(api);
+  try {
+    await client.request("GET", "/first");
+    await client.request("GET", "/question");
+    await assert.rejects(client.request("POST", "/api/v1/namespaces/demo/pods", { body: {} }), {
+      code: "KUBE_UNREACHABLE",
+    });
+    assert.deepEqual(seen, [
+      "GET /first",
+      "GET /question",
+      "GET /question",
+      "POST /api/v1/namespaces/demo/pods",
+    ]);
+  } finally {
+    client.close();
+    await api.close();
+  }
+});
+
 test("kube client names server and context when nothing listens", async () => {
   const api = await startFakeApiServer(() => {});
   const client = await clientOf(api);
