@@ -61,27 +61,14 @@ export const command: Command = {
       write: (line) => console.stdout.write(line),
       now: systemClock.now,
     });
-    await holdingProcess(signal, () =>
-      role({
-        env,
-        clock: systemClock,
-        random: Math.random,
-        log,
-        signal,
-        settings: { delayMs: options.delay as number, failureRatio, rate },
-      }),
-    );
+    await role({
+      env,
+      clock: systemClock,
+      random: Math.random,
+      log,
+      signal,
+      settings: { delayMs: options.delay as number, failureRatio, rate },
+    });
     return { exitCode: 0 };
   },
 };
-
-/** The system clock's timers hold no process; the traffic generator has no socket between two requests. */
-async function holdingProcess(signal: AbortSignal, run: () => Promise<void>): Promise<void> {
-  const hold = setInterval(() => {}, 2 ** 30);
-  signal.addEventListener("abort", () => clearInterval(hold), { once: true });
-  try {
-    await run();
-  } finally {
-    clearInterval(hold);
-  }
-}

@@ -43,11 +43,18 @@ async function main(): Promise<void> {
     env: process.env,
     onClosedPipe: () => stop.abort(new Stopped("closed-pipe")),
   });
-  process.exitCode = await runCli(process.argv.slice(2), {
-    console,
-    env: { ...process.env },
-    cwd: process.cwd(),
-    signal: stop.signal,
-    registry,
-  });
+  // A command lives until it says that it is done. Its own timers may not hold the process (base/clock.ts): without this one, a
+  // command that waits for nothing else would end in silence, successfully.
+  const hold = setInterval(() => {}, 2 ** 30);
+  try {
+    process.exitCode = await runCli(process.argv.slice(2), {
+      console,
+      env: { ...process.env },
+      cwd: process.cwd(),
+      signal: stop.signal,
+      registry,
+    });
+  } finally {
+    clearInterval(hold);
+  }
 }

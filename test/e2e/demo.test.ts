@@ -126,29 +126,43 @@ test("meshctl demo shows a mesh at work, answers questions about it, and leaves 
     for (const [, ready, status] of pods) assert.equal(`${ready} ${status}`, "2/2 Running", stdout);
   });
 
+  await t.test("another demo in the same folder is refused, and says where the first one is", async () => {
+    const { stderr } = await runMeshctl(["demo", "--dir", dir], { ...inside, expectExit: 1 });
+    assert.match(stderr, /error: a local cluster is running in .*\nhint: .*KUBECONFIG/);
+  });
+
   await t.test("Ctrl-C ends it with exit 130 and leaves no process", async () => {
+    const before = await processesWith(`MESHCTL_DEV_CLUSTER=${dir}`);
+    if (before) assert.ok(before.length >= 10, `pods are found by their environment: ${before.length}`);
     demo.child.kill("SIGINT");
     const result = await demo.done;
     assert.equal(result.exitCode, 130, describeRun("meshctl", ["demo"], result));
-    assert.deepEqual((await processesWith(`MESHCTL_DEV_DIR=${dir}`)) ?? [], []);
+    assert.deepEqual((await processesWith(`MESHCTL_DEV_CLUSTER=${dir}`)) ?? [], []);
     assert.ok(!existsSync(join(home, ".kube", "config")), "the user's own kubeconfig was written");
   });
 });
 
-test("meshctl demo --for judges the mesh and succeeds", { skip: NOT_BUILT }, async (t) => {
+test("meshctl demo --for judges the mesh and succeeds, also after one that was killed", {
+  skip: NOT_BUILT,
+}, async (t) => {
   const home = await mkdtemp(join(tmpdir(), "meshctl-e2e-"));
   t.after(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
   const dir = join(home, "cluster");
   const env = { HOME: home, KUBECONFIG: undefined, XDG_STATE_HOME: undefined, FORCE_COLOR: undefined };
-  const { stdout } = await runMeshctl(["demo", "--for", "10s", "--dir", dir], {
-    env,
-    cwd: home,
-    limitMs: LIMIT_MS,
-  });
+  const killed = startProcess(process.execPath, [BUILT_ENTRY, "demo", "--dir", dir], { env, cwd: home });
+  t.after(() => killed.child.kill("SIGKILL"));
+  await killed.waitFor(/meshctl-identity is ready/, LIMIT_MS);
+  killed.child.kill("SIGKILL");
+  await killed.done;
+
+  const options = { env, cwd: home, limitMs: LIMIT_MS };
+  const { stdout, stderr } = await runMeshctl(["demo", "--for", "10s", "--dir", dir], options);
+  if (process.platform === "linux")
+    assert.match(stderr, /ended \d+ processes of a cluster that was killed here/);
   assert.match(stdout, /stat deploy -n demo\nNAME +MESHED +SUCCESS/);
   assert.match(stdout, /edges deploy -n demo\nSRC +DST/);
   assert.match(stdout, /\n8 pods are meshed, \d+ edges are secured, traffic flows\n$/);
-  assert.deepEqual((await processesWith(`MESHCTL_DEV_DIR=${dir}`)) ?? [], []);
+  assert.deepEqual((await processesWith(`MESHCTL_DEV_CLUSTER=${dir}`)) ?? [], []);
 });
 
 /** Cells of a printed table, without its header. */
