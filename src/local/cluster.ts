@@ -118,6 +118,9 @@ async function assemble(
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const lock = await lockDir(dir, options.pid);
   undo.push(() => lock.release());
+  // Before anything waits: the clock's timers do not keep the process alive, this socket does.
+  const claim = await claimNetwork(preferredOctet(dir));
+  undo.push(() => claim.release());
   const leftovers = await killLeftovers(dir, clock);
   if (leftovers > 0) progress(`ended ${leftovers} processes of a cluster that was killed here`);
   const podsDir = join(dir, "pods");
@@ -125,8 +128,6 @@ async function assemble(
   await mkdir(podsDir, { recursive: true, mode: 0o700 });
   undo.push(() => rm(podsDir, { recursive: true, force: true, maxRetries: 3 }));
 
-  const claim = await claimNetwork(preferredOctet(dir));
-  undo.push(() => claim.release());
   const addresses = createClusterAddresses(claim.octet);
   const server = await createApiServer({
     dir: join(dir, "apiserver"),

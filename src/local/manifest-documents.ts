@@ -17,24 +17,25 @@ export interface ManifestObject {
 export function parseManifest(text: string, file: string): ManifestObject[] {
   const lineCounter = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter });
+  const all = Array.isArray(documents) ? documents : [];
+  for (const [index, { errors }] of all.entries()) {
+    const [error] = errors;
+    if (!error) continue;
+    const { line, col } = lineCounter.linePos(error.pos[0]);
+    throw new MeshError({
+      kind: "user",
+      code: "MANIFEST_SYNTAX",
+      message: `${file}, document ${index + 1}, line ${line}, column ${col}: ${error.message.split("\n")[0]}`,
+      hint: "mend the YAML there",
+    });
+  }
   const objects: ManifestObject[] = [];
-  for (const [index, document] of (Array.isArray(documents) ? documents : []).entries()) {
-    const [error] = document.errors;
-    if (error) {
-      const { line, col } = lineCounter.linePos(error.pos[0]);
-      throw new MeshError({
-        kind: "user",
-        code: "MANIFEST_SYNTAX",
-        message: `${file}, document ${index + 1}, line ${line}, column ${col}: ${error.message.split("\n")[0]}`,
-        hint: "mend the YAML there",
-      });
-    }
+  for (const [index, document] of all.entries()) {
     const value: unknown = document.toJS();
     if (value === null || value === undefined) continue;
     const start = document.contents?.range?.[0] ?? document.range[0];
     const { line } = lineCounter.linePos(start);
-    const where = `${file}, document ${index + 1}, line ${line}`;
-    objects.push(...expand(value, where));
+    objects.push(...expand(value, `${file}, document ${index + 1}, line ${line}`));
   }
   return objects;
 }

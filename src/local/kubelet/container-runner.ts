@@ -205,6 +205,7 @@ export class ContainerRunner {
     mkdirSync(dir, { recursive: true });
     rmSync(launch.terminationLog, { force: true });
     this.#previousLog = this.#log;
+    rmSync(join(dir, `${this.#restartCount - 2}.log`), { force: true });
     const log = new LogFile(join(dir, `${this.#restartCount}.log`), clock);
     this.#log = log;
     this.#launch = launch;

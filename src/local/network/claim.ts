@@ -65,9 +65,6 @@ function listen(host: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
     server.once("error", reject);
-    server.listen({ host, port: CLAIM_PORT, exclusive: true }, () => {
-      server.unref();
-      resolve(server);
-    });
+    server.listen({ host, port: CLAIM_PORT, exclusive: true }, () => resolve(server));
   });
 }
