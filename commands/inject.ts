@@ -112,7 +112,9 @@ async function baseValues(options: Options, context: CommandContext, matter: boo
   const { globals, env, cwd } = context;
   if (typeof options.values === "string") {
     const { valuesFromYaml } = await import("../src/values/yaml.ts");
-    return valuesFromYaml(await readFile(resolve(cwd, options.values), "utf8"), options.values);
+    const { readTextFrom } = await import("../src/install/install-inputs.ts");
+    const readText = readTextFrom((name) => readFile(resolve(cwd, name), "utf8"), fetch);
+    return valuesFromYaml(await readText(options.values), options.values);
   }
   if (!matter || options.ignoreCluster === true) {
     return { ...defaultValues(VERSION), namespace: globals.meshctlNamespace };

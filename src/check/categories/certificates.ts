@@ -1,4 +1,4 @@
-import { createPrivateKey, type X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, type X509Certificate } from "node:crypto";
 import type { KubeObject } from "../../base/kube-object.ts";
 import {
   INJECTOR_SERVICE,
@@ -26,7 +26,7 @@ export const identity: CheckCategory = {
         const { issuer, keyPem } = await readIssuer(inputs);
         if (!issuer.ca)
           throw new CheckFailed(`issuer certificate "${commonName(issuer)}" is no certificate authority`);
-        if (!issuer.checkPrivateKey(createPrivateKey(keyPem))) {
+        if (!issuer.checkPrivateKey(parseKey(keyPem))) {
           throw new CheckFailed(`the key in Secret ${ISSUER_SECRET_NAME} does not belong to its certificate`);
         }
       },
@@ -155,6 +155,17 @@ async function readIssuer(inputs: CheckInputs): Promise<{
   if (keyPem === undefined)
     throw new CheckFailed(`Secret ${inputs.namespace}/${ISSUER_SECRET_NAME} has no key`);
   return { issuer: issuer!, intermediates, keyPem };
+}
+
+function parseKey(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CheckFailed(
+      `the key in Secret ${ISSUER_SECRET_NAME} is no PEM private key without passphrase: ${why}`,
+    );
+  }
 }
 
 async function readWebhookCertificate(inputs: CheckInputs): Promise<X509Certificate> {
