@@ -57,6 +57,14 @@ export class Fields {
     this.#removeFrom(name.toLowerCase(), 0);
   }
 
+  /** Makes the list what these pairs say. */
+  replaceAll(entries: readonly (readonly [name: string, value: string])[]): void {
+    this.names.length = 0;
+    this.keys.length = 0;
+    this.values.length = 0;
+    for (const [name, value] of entries) this.append(name, value);
+  }
+
   /** Name and value pairs, for records and tests. */
   entries(): [name: string, value: string][] {
     return this.names.map((name, index) => [name, this.values[index]!]);

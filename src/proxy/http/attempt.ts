@@ -25,6 +25,10 @@ export interface AttemptObserver {
   connected(): void;
   /** Nothing of the request was sent. @returns true when the request goes elsewhere and must not fail here */
   connectFailed(error: MeshError): boolean;
+  /**
+   * The response's head is here. @returns set: the response is thrown away, and this is called once the attempt is over
+   */
+  retry?(head: ResponseHead): (() => void) | undefined;
   /** First body byte, or the end of a response without one. */
   responseStarted(): void;
   finished(): void;
@@ -100,6 +104,14 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
           message: "server switched protocols although the request asked for none",
         }),
       );
+      return;
+    }
+    const again = this.#options.observer.retry?.(head);
+    if (again) {
+      this.#started();
+      this.#connection?.abort();
+      this.#finish();
+      again();
       return;
     }
     this.#exchange.sendHead(head);
@@ -192,7 +204,7 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
       !connection.hasResponse &&
       !this.#hasReplayed &&
       this.#exchange.request.body === "none" &&
-      IDEMPOTENT.has(this.#exchange.request.method)
+      IDEMPOTENT_METHODS.has(this.#exchange.request.method)
     );
   }
 
@@ -217,7 +229,14 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
 }
 
 /** RFC 9110 section 9.2.2. */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+export const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "TRACE",
+  "PUT",
+  "DELETE",
+]);
 
 /** `Upgrade: h2c` is not honoured: it would take the rest of the connection out of sight. */
 function wantsUpgrade(exchange: ServerExchange): boolean {

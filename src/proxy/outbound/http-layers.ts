@@ -13,6 +13,7 @@ import { originTarget, type ServerExchange } from "../http/server-exchange.ts";
 import { filterExchange } from "../layers/apply-filters.ts";
 import { type Backends, describeEndpoint } from "./backends.ts";
 import { chooseBackend } from "./choose-backend.ts";
+import { Retries } from "./retry.ts";
 
 /** Takes a request whose target's policy is known. */
 export interface PolicyHandler {
@@ -26,7 +27,12 @@ export interface RuleHandler {
 
 /** Takes a request for one balancer. */
 export interface BalancerHandler {
-  handle(exchange: ServerExchange, balancer: Balancer<HttpOrigin>): void;
+  /** @param retry throws a response away for another attempt, when it wants to; see AttemptObserver */
+  handle(
+    exchange: ServerExchange,
+    balancer: Balancer<HttpOrigin>,
+    retry?: (head: ResponseHead) => (() => void) | undefined,
+  ): void;
 }
 
 /** Chooses the route, starts its deadline, runs its filters. No route is 404. */
@@ -62,22 +68,40 @@ export function routeRequests(next: RuleHandler, { clock, random }: ProxyDepende
   };
 }
 
-/** Chooses the backend and runs its filters. None available is 503, one without dispatcher 502. */
+/**
+ * Chooses the backend and runs its filters, once more for each retry. None available is 503, one without dispatcher 502.
+ */
 export function splitRequests(
   next: BalancerHandler,
   backends: Backends,
-  { random }: ProxyDependencies,
+  { random, clock }: ProxyDependencies,
 ): RuleHandler {
   return {
     handle(exchange, rule, rank) {
-      const chosen = chooseBackend(rule.backends, (backend) => backends.http(backend), random);
-      if (!chosen) {
-        exchange.fail(unavailable(exchange.live.target));
-      } else if (!chosen.balancer) {
-        exchange.fail(missingBackend(metaKey(chosen.weighted.backend.meta)));
-      } else if (filterExchange(exchange, chosen.weighted.filters, rank, random)) {
-        next.handle(exchange, chosen.balancer);
-      }
+      const retries = rule.retry && new Retries(rule.retry, clock, random);
+      // A backend's filters must find the request as it was before another backend's.
+      const fields = retries && exchange.request.fields.entries();
+      const responseEditCount = exchange.responseEdits.length;
+      const attempt = (): void => {
+        const chosen = chooseBackend(rule.backends, (backend) => backends.http(backend), random);
+        if (!chosen) {
+          exchange.fail(unavailable(exchange.live.target));
+        } else if (!chosen.balancer) {
+          exchange.fail(missingBackend(metaKey(chosen.weighted.backend.meta)));
+        } else if (filterExchange(exchange, chosen.weighted.filters, rank, random)) {
+          next.handle(exchange, chosen.balancer, retry);
+        }
+      };
+      const again = (): void => {
+        exchange.request.fields.replaceAll(fields!);
+        exchange.responseEdits.length = responseEditCount;
+        attempt();
+      };
+      const retry =
+        retries &&
+        ((head: ResponseHead) =>
+          retries.wants(head.status, exchange) ? () => retries.schedule(exchange, again) : undefined);
+      attempt();
     },
   };
 }
@@ -85,7 +109,7 @@ export function splitRequests(
 /** Waits for an endpoint and sends the request there; while nothing of it was sent, a failed connection means another endpoint. */
 export function balanceRequests(live: LiveSet, deps: ProxyDependencies): BalancerHandler {
   return {
-    handle: (exchange, balancer) => new BalancedRequest(exchange, balancer, live, deps).start(),
+    handle: (exchange, balancer, retry) => new BalancedRequest(exchange, balancer, retry, live, deps).start(),
   };
 }
 
@@ -96,17 +120,20 @@ export function balanceRequests(live: LiveSet, deps: ProxyDependencies): Balance
 class BalancedRequest implements Waiter<HttpOrigin> {
   readonly #exchange: ServerExchange;
   readonly #balancer: Balancer<HttpOrigin>;
+  readonly #retry: Parameters<BalancerHandler["handle"]>[2];
   readonly #liveSet: LiveSet;
   readonly #deps: ProxyDependencies;
 
   constructor(
     exchange: ServerExchange,
     balancer: Balancer<HttpOrigin>,
+    retry: Parameters<BalancerHandler["handle"]>[2],
     liveSet: LiveSet,
     deps: ProxyDependencies,
   ) {
     this.#exchange = exchange;
     this.#balancer = balancer;
+    this.#retry = retry;
     this.#liveSet = liveSet;
     this.#deps = deps;
   }
@@ -139,6 +166,7 @@ class BalancedRequest implements Waiter<HttpOrigin> {
       observer: {
         connected: () => lease.connected(),
         connectFailed: (error) => this.#connectFailed(lease, error),
+        ...(this.#retry ? { retry: this.#retry } : {}),
         responseStarted: () => lease.observe(clock.monotonic() - sentAt),
         finished: () => lease.release(),
       },
