@@ -23,7 +23,7 @@ async function startZone() {
       const addresses = ZONE[name.replace(/\.$/, "").toLowerCase()];
       const isA = type === DNS_TYPE.A;
       return {
-        code: addresses ? DNS_CODE.NOERROR : DNS_CODE.NXDOMAIN,
+        code: addresses ? DNS_CODE.ok : DNS_CODE.noSuchName,
         authoritative: true,
         answers: (isA ? (addresses ?? []) : []).map((address) => ({
           name,
