@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { KeyObject, webcrypto, X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import * as x509 from "@peculiar/x509";
+import fc from "fast-check";
 import { createAuthority, isRequestProblem, readWorkloadRequest } from "../../../src/identity/ca.ts";
 import { checkChain } from "../../../src/identity/certificates.ts";
 import { createCertificateRequest, createWorkloadKey } from "../../../src/identity/csr.ts";
@@ -242,3 +243,36 @@ for (const [when, csr, outcome] of CSRS) {
     assert.equal(isRequestProblem(result) ? result.kind : "accepted", outcome, JSON.stringify(result));
   });
 }
+
+test("signing request of any bytes is judged, never thrown at", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), async (bytes) => {
+      assert.ok(isRequestProblem(await readWorkloadRequest(bytes, NAME)));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+/** Offset behind a DER element's header. */
+const contentOf = (der: Buffer, offset: number): number =>
+  offset + 2 + (der[offset + 1]! & 0x80 ? der[offset + 1]! & 0x7f : 0);
+
+test("signing request is never accepted when a byte of what was signed has changed", async () => {
+  const der = createCertificateRequest(NAME, createWorkloadKey());
+  const info = contentOf(der, 0);
+  const infoBytes = der.readUIntBE(info + 2, contentOf(der, info) - info - 2);
+  const end = contentOf(der, info) + infoBytes;
+  assert.ok(end > 200 && end < der.length, "the signed part has been found");
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: info, max: end - 1 }),
+      fc.integer({ min: 1, max: 255 }),
+      async (position, change) => {
+        const changed = Buffer.from(der);
+        changed[position] = changed[position]! ^ change;
+        assert.ok(isRequestProblem(await readWorkloadRequest(changed, NAME)), `byte ${position} ^ ${change}`);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
