@@ -4,7 +4,7 @@ import { type LiveExchange, LiveTransport } from "../../observe/live-exchange.ts
 import type { Endpoint } from "../../policy/endpoint.ts";
 import type { Backend } from "../../policy/outbound.ts";
 import { Balancer } from "../balance/balancer.ts";
-import type { EndpointSet, ProxyDependencies, Watched } from "../dependencies.ts";
+import type { ProxyDependencies } from "../dependencies.ts";
 import { HttpOrigin } from "../http/origin.ts";
 import { dialEndpoint, endpointTls } from "./dial-endpoint.ts";
 
@@ -16,7 +16,8 @@ export interface OpaqueOrigin {
 
 interface Held<T extends { close(): void }> {
   readonly balancer: Balancer<T>;
-  readonly watched: Watched<EndpointSet> | undefined;
+  /** Lets go of discovery. */
+  readonly release: () => void;
   usedAt: number;
 }
 
@@ -89,12 +90,16 @@ export class Backends {
     });
     if (target.kind === "forward") {
       balancer.update(new Map([[target.endpoint.address, target.endpoint]]));
-      return { balancer, watched: undefined, usedAt: 0 };
+      return { balancer, release() {}, usedAt: 0 };
     }
     const watched = discovery.endpoints(target.path);
     balancer.update(watched.current.endpoints);
-    watched.onChange((set) => balancer.update(set.endpoints));
-    return { balancer, watched, usedAt: 0 };
+    const unsubscribe = watched.onChange((set) => balancer.update(set.endpoints));
+    const release = (): void => {
+      unsubscribe();
+      watched.release();
+    };
+    return { balancer, release, usedAt: 0 };
   }
 
   #createHttpOrigin(endpoint: Endpoint): HttpOrigin {
@@ -170,6 +175,6 @@ function backendKey({ target }: Backend): string {
 }
 
 function drop(held: Held<{ close(): void }>): void {
-  held.watched?.release();
+  held.release();
   held.balancer.close();
 }

@@ -31,6 +31,10 @@ export class Changing<T> implements Watched<T> {
     this.current = value;
   }
 
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
   set(value: T): void {
     this.current = value;
     for (const listener of [...this.#listeners]) listener(value);

@@ -125,6 +125,8 @@ for (const seed of [1, 2, 3]) {
     assert.deepEqual([mesh.client.openExchanges, mesh.server.openExchanges], [0, 0]);
     await mesh.client.allTransportsClosed();
     await mesh.server.allTransportsClosed();
-    assert.deepEqual([mesh.serverPolicy.holders, mesh.outboundPolicy.holders], [0, 0]);
+    for (const held of [mesh.serverPolicy, mesh.outboundPolicy, mesh.endpoints]) {
+      assert.deepEqual([held.holders, held.listenerCount], [0, 0]);
+    }
   });
 }
