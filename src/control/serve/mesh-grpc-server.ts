@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { type Clock, sleep } from "../../base/clock.ts";
+import { type Clock, sleep, type Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Credentials } from "../../identity/credentials.ts";
 import { meshServerOptions, peerIdentity } from "../../identity/mesh-tls.ts";
@@ -31,6 +31,9 @@ export interface MeshGrpcServer {
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Peers that vanish without a word are found out by TCP. */
 const KEEP_ALIVE_MS = 10_000;
+/** A peer that TCP still believes in, but that does not answer a PING (a frozen host, a lost route), is cut off. */
+const PING_INTERVAL_MS = 30_000;
+const PING_TIMEOUT_MS = 10_000;
 
 /**
  * gRPC inside mesh TLS, as linkerd2-proxy and ours call it: HTTP/2 with prior knowledge and no ALPN.
@@ -58,6 +61,7 @@ export async function startMeshGrpcServer(options: MeshGrpcServerOptions): Promi
   http.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
+    watchPeer(session, clock);
     session.on("error", (error) =>
       log.debug("connection failed", { server: options.name, error: error.message }),
     );
@@ -118,4 +122,18 @@ export async function startMeshGrpcServer(options: MeshGrpcServerOptions): Promi
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** Asks the peer now and then whether it is there, so that streams of vanished proxies do not pile up. */
+function watchPeer(session: ServerHttp2Session, clock: Clock): void {
+  let timer: Timer;
+  const ask = (): void => {
+    timer = clock.schedule(PING_TIMEOUT_MS, () => session.destroy());
+    session.ping((error) => {
+      timer.cancel();
+      if (!error && !session.destroyed) timer = clock.schedule(PING_INTERVAL_MS, ask);
+    });
+  };
+  timer = clock.schedule(PING_INTERVAL_MS, ask);
+  session.once("close", () => timer.cancel());
 }

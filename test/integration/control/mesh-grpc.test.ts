@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import http2 from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -10,13 +11,14 @@ import {
   CertifyRequestSchema,
   CertifyResponseSchema,
 } from "../../../src/api/gen/io/linkerd/proxy/identity_pb.js";
-import { systemClock } from "../../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { identityRoutes } from "../../../src/control/identity/identity-routes.ts";
 import { IssuerFiles } from "../../../src/control/identity/issuer-files.ts";
 import { startMeshGrpcServer } from "../../../src/control/serve/mesh-grpc-server.ts";
 import { createCertificateRequest, createWorkloadKey } from "../../../src/identity/csr.ts";
 import { clientOptions, createMeshContext, meshClientOptions } from "../../../src/identity/mesh-tls.ts";
+import { FakeClock } from "../../support/clock.ts";
 import { createTestAuthority } from "../../support/mesh-authority.ts";
 import { openRawGrpc } from "../../support/raw-grpc.ts";
 
@@ -24,7 +26,7 @@ const IDENTITY = "meshctl-identity.meshctl.serviceaccount.identity.meshctl.clust
 const WEB = "web.demo.serviceaccount.identity.meshctl.cluster.local";
 const CERTIFY = "/io.linkerd.proxy.identity.Identity/Certify";
 
-async function startIdentity() {
+async function startIdentity(clock: Clock = systemClock) {
   const authority = await createTestAuthority();
   const directory = await mkdtemp(join(tmpdir(), "meshctl-issuer-"));
   await writeFile(join(directory, "crt.pem"), authority.anchor.certificatePem);
@@ -41,7 +43,7 @@ async function startIdentity() {
     port: 0,
     name: "identity",
     credentials: await authority.credentials(IDENTITY),
-    clock: systemClock,
+    clock,
     log: silentLogger,
     routes: identityRoutes({
       issuer: () => issuer.current(),
@@ -118,5 +120,41 @@ test("mesh gRPC server cuts a client whose certificate comes from another mesh",
   socket.on("error", () => {});
   socket.resume();
   await once(socket, "close");
+  await stop();
+});
+
+test("mesh gRPC server keeps a peer that answers its PINGs and cuts one that does not", async () => {
+  const clock = new FakeClock();
+  const { authority, server, stop } = await startIdentity(clock);
+  const options = meshClientOptions(await authority.credentials(WEB), {
+    serverName: IDENTITY,
+    expectIdentity: IDENTITY,
+  });
+  const connectPeer = async () => {
+    const socket = connect({ ...options, host: "127.0.0.1", port: server.port });
+    await once(socket, "secureConnect");
+    const session = http2.connect("http://mesh", { createConnection: () => socket });
+    session.on("error", () => {});
+    await once(session, "remoteSettings");
+    return { socket, session };
+  };
+  const alive = await connectPeer();
+  clock.advance(30_000);
+  await once(alive.session, "ping");
+  // The acknowledgement is on its way when a request that was sent after it has been answered.
+  const request = alive.session.request({ ":method": "POST", ":path": "/nothing" });
+  request.resume();
+  await once(request, "close");
+  clock.advance(10_000);
+  assert.equal(alive.session.destroyed, false);
+  alive.session.destroy();
+
+  const frozen = await connectPeer();
+  // Both in one turn of the event loop: by this clock the peer has had its ten seconds, and cannot have answered.
+  const closed = once(frozen.socket, "close");
+  clock.advance(30_000);
+  clock.advance(10_000);
+  await closed;
+  frozen.session.destroy();
   await stop();
 });
