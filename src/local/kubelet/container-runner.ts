@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Backoff } from "../../base/backoff.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -9,7 +9,8 @@ import { LogFile } from "./log-file.ts";
 import type { ContainerSpec, HandlerSpec, ProbeSpec } from "./pod-spec.ts";
 import { attemptHandler, type ProbeTarget } from "./probe.ts";
 import { ProbeLoop } from "./probe-loop.ts";
-import { type ContainerProcess, type ProcessExit, spawnProcess } from "./process.ts";
+import { type ContainerProcess, spawnProcess } from "./process.ts";
+import { terminatedState } from "./terminated-state.ts";
 
 export interface ContainerRunnerOptions {
   readonly spec: ContainerSpec;
@@ -35,8 +36,6 @@ const RESTART_MS_MAX = 300_000;
 const STABLE_RUN_MS = 600_000;
 const CONFIG_RETRY_MS = 2000;
 const HOOK_MS_MAX = 30_000;
-const MESSAGE_BYTES_MAX = 4096;
-const PORT_TAKEN = /EADDRINUSE|address (?:already )?in use/i;
 
 /**
  * Keeps one container running as its restart policy says.
@@ -229,7 +228,16 @@ export class ContainerRunner {
     this.#process = undefined;
     this.#ready = false;
     this.#started = false;
-    return this.#terminatedState(exit, launch, log, startedAtMs, child.pid);
+    return terminatedState({
+      exit,
+      launch,
+      log,
+      startedAtMs,
+      finishedAtMs: clock.now(),
+      pid: child.pid,
+      wasStopped: this.#stopping,
+      usesLog: spec.terminationMessagePolicy === "FallbackToLogsOnError",
+    });
   }
 
   async #afterStart(child: ContainerProcess): Promise<void> {
@@ -347,44 +355,6 @@ export class ContainerRunner {
     }
     this.#options.onEvent("Warning", "BackOff", `Back-off restarting failed container ${name}`);
     await this.#pause(delayMs);
-  }
-
-  #terminatedState(
-    exit: ProcessExit,
-    launch: Launch,
-    log: LogFile,
-    startedAtMs: number,
-    pid: number | undefined,
-  ): TerminatedState {
-    const base = {
-      type: "terminated",
-      exitCode: exit.exitCode,
-      signal: exit.signal,
-      startedAtMs,
-      finishedAtMs: this.#options.clock.now(),
-      pid,
-    } as const;
-    if (exit.startError !== undefined) return { ...base, reason: "StartError", message: exit.startError };
-    if (exit.exitCode !== 0 && !this.#stopping && PORT_TAKEN.test(log.tail(40, MESSAGE_BYTES_MAX))) {
-      const host = launch.env.LISTEN_HOST ?? "";
-      const message = `the container found its port taken, as one that listens on every address does: make it listen on $LISTEN_HOST (${host})`;
-      return { ...base, reason: "AppBindsWildcard", message };
-    }
-    const message = this.#lastWords(exit, launch, log);
-    return { ...base, reason: exit.exitCode === 0 ? "Completed" : "Error", message };
-  }
-
-  #lastWords(exit: ProcessExit, launch: Launch, log: LogFile): string {
-    let message = "";
-    try {
-      message = readFileSync(launch.terminationLog, "utf8").slice(0, MESSAGE_BYTES_MAX);
-    } catch (caught) {
-      // Most programs leave none.
-      if ((caught as NodeJS.ErrnoException).code !== "ENOENT") message = String(caught);
-    }
-    const usesLog = this.#options.spec.terminationMessagePolicy === "FallbackToLogsOnError";
-    if (message === "" && usesLog && exit.exitCode !== 0) return log.tail(80, 2048);
-    return message;
   }
 
   /** Waits, unless a poke or a stop ends the wait. */

@@ -14,7 +14,7 @@ import { createKubeClient } from "../../../src/kube/connect.ts";
 import { applyManifests, deleteManifests } from "../../../src/local/apply-manifests.ts";
 import { type LocalCluster, startLocalCluster } from "../../../src/local/cluster.ts";
 import { processesOf } from "../../../src/local/leftovers.ts";
-import { DEPLOYMENTS, EVENTS, NAMESPACES, PODS, REPLICA_SETS } from "../../../src/local/resources.ts";
+import { DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS } from "../../../src/local/resources.ts";
 import { until } from "../../support/until.ts";
 
 const FIXTURE = fileURLToPath(new URL("../../support/local-cluster-process.ts", import.meta.url));
@@ -174,15 +174,6 @@ describe("a local cluster", () => {
     assert.ok(asked > 0);
     assert.equal(cluster.objects.list(REPLICA_SETS, "demo").length, 2);
     assert.match(await fetchText(clusterIp, 8080), /^v2 /);
-  });
-
-  test("a privileged port that cannot be bound is told in an Event, the rest goes on", async (context) => {
-    if (process.getuid?.() === 0) return context.skip("root may bind every port");
-    const service = `{apiVersion: v1, kind: Service, metadata: {name: low, namespace: demo}, spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}`;
-    await applyManifests(client, service, { file: "low.yaml" });
-    await until("event", () =>
-      cluster.objects.list(EVENTS, "demo").find(({ reason }) => reason === "ServicePortNotBound"),
-    );
   });
 
   test("deleting the namespace ends its processes and then it", async () => {
