@@ -64,6 +64,11 @@ export const registry: VerbRegistry = {
       daemon: true,
       load: () => import("./proxy.ts"),
     },
+    "proxy-init": {
+      summary: "the redirect rules of a pod: written once, before anything else runs in it",
+      group: "Processes of the mesh",
+      load: () => import("./proxy-init.ts"),
+    },
     "control-plane": {
       summary: "the processes that proxies ask: identity, and controller (discovery, policy, injector)",
       group: "Processes of the mesh",
@@ -92,7 +97,6 @@ export const registry: VerbRegistry = {
     upgrade: "changes an installation to this version",
     prune: "removes what an installation no longer needs",
     "install-cni": "installs the CNI plugin",
-    "proxy-init": "writes the redirect rules of a pod",
     routes: "metrics by route",
     authz: "which policies apply to a workload",
     profile: "writes a ServiceProfile",

@@ -38,6 +38,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   check: ["kube", "identity", "api", "observe", "values", "install"],
   install: ["values", "policy", "identity"],
   inject: ["values", "policy"],
+  init: ["values"],
 };
 
 export function checkImports(edges: readonly ImportEdge[]): string[] {

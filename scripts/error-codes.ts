@@ -37,6 +37,7 @@ const AREAS: Readonly<Record<string, string>> = {
   GATEWAY: "Traffic that a proxy passes on for others.",
   HTTP: "Malformed HTTP messages; the client gets the matching 4xx or 5xx.",
   IDENTITY: "Certificates: asking for them, signing them, renewing them.",
+  INIT: "`meshctl proxy-init`, the init container of injected pods.",
   INJECT: "`meshctl inject` and `uninject`, and the injector's webhook.",
   INJECTOR: "The injector's webhook.",
   INPUT: "Files, URLs and standard input of commands.",
