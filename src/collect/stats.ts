@@ -8,6 +8,12 @@ import { type FanOut, fanOut } from "./fan-out.ts";
 /** A proxy that has not answered by then counts as silent. */
 export const STATS_DEADLINE_MS = 5000;
 
+/**
+ * What the kubelet asks a pod is not traffic that anybody waits for: a container that is still starting refuses probes, and
+ * figures that count them would show a rollout as an outage. The proxies' own `/metrics` count everything.
+ */
+const PROBE_ROUTE = "/default/probe";
+
 /** The answer of one pod's proxy. */
 export interface PodStats {
   readonly pod: PodFacts;
@@ -89,7 +95,8 @@ async function askStats(
   if (parsed.version !== 1 || !Array.isArray(parsed.http) || !Array.isArray(parsed.tcp)) {
     throw unreadable(pod, `has version ${String(parsed.version)}`);
   }
-  return parsed as StatsReply;
+  const whole = parsed as StatsReply;
+  return { ...whole, http: whole.http.filter(({ route }) => route !== PROBE_ROUTE) };
 }
 
 /** The API server's own refusals are `Status` objects; the proxy's are text. */

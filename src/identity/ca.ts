@@ -164,10 +164,18 @@ export async function readWorkloadRequest(
   if (commonNames.some((commonName) => commonName !== "" && commonName !== name)) {
     return forbidden(`the signing request's common name is ${commonNames.join(", ")}, not ${name}`);
   }
-  if (request.publicKey.algorithm.name !== "ECDSA") {
-    return forbidden(
-      `the signing request's key is ${request.publicKey.algorithm.name}; only ECDSA is signed`,
-    );
+  let algorithm: string;
+  try {
+    // The library reads the key only now, and throws at parameters that it does not know.
+    algorithm = request.publicKey.algorithm.name;
+  } catch (error) {
+    return {
+      kind: "undecodable",
+      message: `the signing request's key cannot be read: ${(error as Error).message}`,
+    };
+  }
+  if (algorithm !== "ECDSA") {
+    return forbidden(`the signing request's key is ${algorithm}; only ECDSA is signed`);
   }
   if (!(await request.verify().catch(() => false))) {
     return forbidden("the signing request is not signed by its own key");

@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import { MeshError } from "../../base/error.ts";
 import { TRANSPORT_ALPN } from "../../base/names.ts";
+import { type SecuredServer, secureServer } from "../../identity/mesh-handshake.ts";
 import { pushBack, readFirstBytes } from "../../net/first-bytes.ts";
-import { type SecuredServer, secureServer } from "../../net/mesh-tls.ts";
 import { sniffTlsHello, type TlsHello } from "../../wire/tls-hello.ts";
 import {
   decodeTransportHeader,

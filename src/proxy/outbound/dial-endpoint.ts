@@ -1,8 +1,8 @@
 import type { Duplex } from "node:stream";
 import { MeshError } from "../../base/error.ts";
 import { TRANSPORT_ALPN } from "../../base/names.ts";
+import { secureClient } from "../../identity/mesh-handshake.ts";
 import { dial } from "../../net/dial.ts";
-import { secureClient } from "../../net/mesh-tls.ts";
 import type { LiveExchange } from "../../observe/live-exchange.ts";
 import { isOwnHost } from "../../policy/authorize.ts";
 import type { Endpoint } from "../../policy/endpoint.ts";

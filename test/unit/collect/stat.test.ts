@@ -73,7 +73,11 @@ function shop(): FakeKube {
         http: [httpRow({ requests: 30, successes: 30, latency: [ms(2, 30)] })],
       }),
       "demo/books-1": buildReply({
-        http: [httpRow({ requests: 60, successes: 60, denied: 6, latency: [ms(7, 60)] })],
+        http: [
+          httpRow({ requests: 60, successes: 60, denied: 6, latency: [ms(7, 60)] }),
+          // The kubelet's probes of a container that starts: nobody's traffic.
+          httpRow({ route: "/default/probe", requests: 60, failures: 60, latency: [ms(900, 60)] }),
+        ],
       }),
       "demo/kv-1": buildReply({ tcp: [tcpRow({ open: 3 })] }),
       "watch/probe-1": buildReply({

@@ -273,6 +273,6 @@ test("signing request is never accepted when a byte of what was signed has chang
         assert.ok(isRequestProblem(await readWorkloadRequest(changed, NAME)), `byte ${position} ^ ${change}`);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 300, examples: [[90, 1]] },
   );
 });

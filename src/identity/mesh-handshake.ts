@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { connect, type SecureContext, TLSSocket } from "node:tls";
 import type { Clock } from "../base/clock.ts";
 import { MeshError, systemErrorCode } from "../base/error.ts";
+import { clientOptions, peerIdentity } from "./mesh-tls.ts";
 
 export interface SecureClientOptions {
   readonly socket: Socket;
@@ -23,26 +24,15 @@ export interface SecureClientOptions {
  */
 export function secureClient(options: SecureClientOptions): Promise<TLSSocket> {
   const { socket, context, serverName, identity, alpn, timeoutMs, clock, signal } = options;
-  let mismatch: MeshError | undefined;
   const secure = connect({
     socket,
-    secureContext: context,
-    servername: serverName,
-    minVersion: "TLSv1.3",
-    ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
-    checkServerIdentity: (_host, certificate) => {
-      const names = sanNames(certificate.subjectaltname);
-      if (names.includes(identity)) return undefined;
-      mismatch = new MeshError({
-        kind: "environment",
-        code: "TLS_IDENTITY_MISMATCH",
-        message: `certificate does not match TLS identity: want ${identity}, got ${names.join(", ") || "none"}`,
-        hint: "discovery may be stale, or another workload has taken the address; it is retried",
-      });
-      return mismatch;
-    },
+    ...clientOptions(context, {
+      serverName,
+      expectIdentity: identity,
+      ...(alpn === undefined ? {} : { alpn: [alpn] }),
+    }),
   });
-  return handshake(secure, "secureConnect", { timeoutMs, clock, signal, mismatch: () => mismatch });
+  return handshake(secure, "secureConnect", { timeoutMs, clock, signal });
 }
 
 export interface SecureServerOptions {
@@ -64,7 +54,7 @@ export interface SecuredServer {
  * Makes a mesh TLS server of an accepted socket: TLS 1.3, a client certificate asked for; one that is given must chain to the
  * trust anchors.
  *
- * @throws MeshError `TLS_TIMEOUT`, `TLS_FAILED`, `TLS_CLIENT_UNTRUSTED`; the socket is then destroyed
+ * @throws MeshError `TLS_TIMEOUT`, `TLS_FAILED`, `TLS_PEER_UNVERIFIED`; the socket is then destroyed
  */
 export async function secureServer(options: SecureServerOptions): Promise<SecuredServer> {
   const { socket, context, alpn, timeoutMs, clock } = options;
@@ -72,54 +62,24 @@ export async function secureServer(options: SecureServerOptions): Promise<Secure
     isServer: true,
     secureContext: context,
     requestCert: true,
-    // Node leaves the verdict to JavaScript in any case; see verifyClient.
+    // Node leaves the verdict to JavaScript in any case; see peerIdentity.
     rejectUnauthorized: false,
     ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
   });
   // A context for 1.3 alone is the caller's; a lower version would have been refused by it.
-  await handshake(secure, "secure", { timeoutMs, clock, signal: undefined, mismatch: () => undefined });
-  return { socket: secure, identity: verifyClient(secure) };
-}
-
-/** DNS and URI names of a certificate's subjectAltName text, as Node prints it: `DNS:a.b, URI:spiffe://c`. */
-export function sanNames(text: string | undefined): string[] {
-  const names: string[] = [];
-  for (const match of (text ?? "").matchAll(/(?:^|, )(?:DNS|URI):("(?:[^"\\]|\\.)*"|[^,]*)/g)) {
-    const value = match[1]!;
-    // Node quotes names with odd characters as JSON, so that a comma inside one cannot forge another.
-    names.push(value.startsWith('"') ? String(JSON.parse(value)) : value);
-  }
-  return names;
-}
-
-/**
- * Outside a tls.Server nobody asks OpenSSL what came of the client's certificate; `verifyError` on the handle is how
- * Node's own server does.
- */
-function verifyClient(secure: TLSSocket): string {
-  const certificate = secure.getPeerX509Certificate();
-  if (!certificate) return "";
-  const handle = (secure as unknown as { _handle: { verifyError(): (Error & { code?: string }) | null } })
-    ._handle;
-  const error = handle.verifyError();
-  if (error) {
+  await handshake(secure, "secure", { timeoutMs, clock, signal: undefined });
+  try {
+    return { socket: secure, identity: peerIdentity(secure) };
+  } catch (error) {
     secure.destroy();
-    throw new MeshError({
-      kind: "environment",
-      code: "TLS_CLIENT_UNTRUSTED",
-      message: `client certificate is not trusted: ${error.code ?? error.message}`,
-      hint: "client and server must share a trust anchor, and the client's clock must be right",
-      cause: error,
-    });
+    throw error;
   }
-  return sanNames(certificate.subjectAltName)[0] ?? "";
 }
 
 interface HandshakeOptions {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
-  readonly mismatch: () => MeshError | undefined;
 }
 
 function handshake(
@@ -127,7 +87,7 @@ function handshake(
   event: "secure" | "secureConnect",
   options: HandshakeOptions,
 ): Promise<TLSSocket> {
-  const { timeoutMs, clock, signal, mismatch } = options;
+  const { timeoutMs, clock, signal } = options;
   return new Promise((resolve, reject) => {
     const settle = () => {
       timer.cancel();
@@ -142,7 +102,8 @@ function handshake(
       reject(error);
     };
     const onError = (error: Error) =>
-      fail(mismatch() ?? tlsFailed(systemErrorCode(error) ?? error.message, error));
+      // A MeshError is our own verdict on the server's name.
+      fail(error instanceof MeshError ? error : tlsFailed(systemErrorCode(error) ?? error.message, error));
     const onClose = () => fail(tlsFailed("connection closed during the handshake", undefined));
     const onAbort = () => fail(tlsFailed("given up", undefined));
     const timer = clock.schedule(timeoutMs, () =>
