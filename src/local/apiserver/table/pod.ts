@@ -84,11 +84,16 @@ function isReady(pod: KubeObject): boolean {
   );
 }
 
+/** Of the containers, once they run; before that, of the init containers. */
 function restarts(pod: KubeObject, nowMs: number): string {
-  const sidecars = ((pod.status?.initContainerStatuses ?? []) as ContainerStatus[]).filter((each) =>
-    isSidecar(pod, each.name),
-  );
-  const statuses = [...sidecars, ...((pod.status?.containerStatuses ?? []) as ContainerStatus[])];
+  const inits: ContainerStatus[] = pod.status?.initContainerStatuses ?? [];
+  const initialising = initReason(pod, inits) !== undefined;
+  const statuses = initialising
+    ? inits
+    : [
+        ...inits.filter((each) => isSidecar(pod, each.name)),
+        ...((pod.status?.containerStatuses ?? []) as ContainerStatus[]),
+      ];
   let count = 0;
   let last = 0;
   for (const each of statuses) {
