@@ -127,7 +127,13 @@ export function readLog(log: LogFile, options: ReadLogOptions): Readable {
     return output;
   }
   let droppedCount = 0;
-  const stop = log.follow(
+  let stop = (): void => {};
+  const finish = (): void => {
+    stop();
+    output.push(null);
+  };
+  // May end at once, when the run is over already.
+  stop = log.follow(
     (line) => {
       if (output.readableLength > FILE_BYTES_MAX) {
         droppedCount++;
@@ -142,10 +148,6 @@ export function readLog(log: LogFile, options: ReadLogOptions): Readable {
       output.push(null);
     },
   );
-  const finish = (): void => {
-    stop();
-    output.push(null);
-  };
   options.signal.addEventListener("abort", finish, { once: true });
   output.once("close", () => {
     stop();
