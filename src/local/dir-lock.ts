@@ -1,4 +1,4 @@
-import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshError } from "../base/error.ts";
 
@@ -45,7 +45,7 @@ export async function lockDir(dir: string, pid: number): Promise<DirLock> {
           hint: `use it: export KUBECONFIG=${join(dir, "kubeconfig")}; or start another one with --dir`,
         });
       }
-      await rm(path, { force: true });
+      await removeStale(path, pid);
     }
   } finally {
     await rm(draft, { force: true });
@@ -56,6 +56,24 @@ export async function lockDir(dir: string, pid: number): Promise<DirLock> {
     message: `several processes try to start a local cluster in ${dir}`,
     hint: "start one, or give each its own --dir",
   });
+}
+
+/** Takes a stale lock away; one that another starter has put there meanwhile is given back. */
+async function removeStale(path: string, pid: number): Promise<void> {
+  const aside = `${path}.stale.${pid}`;
+  try {
+    await rename(path, aside);
+  } catch (caught) {
+    if ((caught as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw caught;
+  }
+  const moved = await readHolder(aside);
+  if (moved && (await isAlive(moved))) {
+    await link(aside, path).catch((caught: NodeJS.ErrnoException) => {
+      if (caught.code !== "EEXIST") throw caught;
+    });
+  }
+  await rm(aside, { force: true });
 }
 
 async function readHolder(path: string): Promise<Holder | undefined> {
