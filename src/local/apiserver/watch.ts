@@ -84,7 +84,8 @@ export function serveWatch(
       send("BOOKMARK", JSON.stringify({ kind: resource.kind, apiVersion: apiVersionOf(resource), metadata }));
   };
 
-  const inScope = (object: KubeObject) => namespace === undefined || object.metadata.namespace === namespace;
+  const inScope = (object: KubeObject) =>
+    namespace === undefined || (object.metadata.namespace ?? "") === namespace;
   const onRevision = ({ type, object, previous }: Revision): void => {
     if (!inScope(object)) return;
     const was = previous !== undefined && selected(previous);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CONFIG_MAPS, configMap, pod, startServer } from "./support.ts";
+import { CONFIG_MAPS, configMap, NAMESPACES, pod, startServer } from "./support.ts";
 
 const CM = "/api/v1/namespaces/demo/configmaps";
 
@@ -245,5 +245,21 @@ test("nobody grants more than they have", async (t) => {
   assert.equal(
     (await request("POST", `${RBAC}/rolebindings`, binding("up", "cluster-admin", "ann"), ann)).status,
     403,
+  );
+});
+
+test("watch of a cluster-scoped resource tells its changes too", async (t) => {
+  const { api, lines, request } = await startServer(t);
+  const list = await request("GET", "/api/v1/namespaces");
+  const since = list.body.metadata.resourceVersion;
+  await api.objects.create(NAMESPACES, { apiVersion: "v1", kind: "Namespace", metadata: { name: "x" } });
+  await api.objects.delete(NAMESPACES, undefined, "x");
+  const namespace = api.objects.get(NAMESPACES, undefined, "x")!;
+  await api.objects.update(NAMESPACES, { ...namespace, spec: { finalizers: [] } }, "finalize");
+  const query = `watch=1&resourceVersion=${since}&fieldSelector=metadata.name%3Dx&timeoutSeconds=5`;
+  const events = await lines(`/api/v1/namespaces?${query}`, 4);
+  assert.deepEqual(
+    events.map((each) => each.type),
+    ["ADDED", "MODIFIED", "MODIFIED", "DELETED"],
   );
 });
