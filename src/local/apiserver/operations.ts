@@ -75,6 +75,8 @@ export function createOperations({ store, clock, admission, hooks }: OperationsD
     if (!object) throw notFound(resource, name);
     return object;
   };
+  const hooksFor = (context: RequestContext): KindHooks =>
+    context.dryRun ? { ...hooks, allocateClusterIp: undefined, now: () => hooks.now() } : hooks;
   const finish = (resource: ResourceInfo, object: KubeObject): KubeObject => fromStorage(resource, object);
 
   async function write(
@@ -95,7 +97,7 @@ export function createOperations({ store, clock, admission, hooks }: OperationsD
     if (!subresource) next = defaultObject(resource, next);
     next = await admission.mutate(context, "UPDATE", resource, next, old, subresource);
     next = prepareUpdate(resource, old, next, subresource);
-    onUpdate(hooks, resource, next, old, subresource);
+    onUpdate(hooksFor(context), resource, next, old, subresource);
     validateObject(resource, next, old);
     await admission.validate(context, "UPDATE", resource, next, old, subresource);
     const latest = current(resource, old.metadata.namespace ?? "", old.metadata.name!);
@@ -142,12 +144,12 @@ export function createOperations({ store, clock, admission, hooks }: OperationsD
     next = defaultObject(resource, next);
     const name = next.metadata.name!;
     const exists = () => store.get(resource.bucket, namespace, name) !== undefined;
-    // Before the hooks: they allocate.
     if (exists()) throw alreadyExists(resource, name);
-    onCreate(hooks, resource, next);
     validateObject(resource, next, undefined);
     await admission.validate(context, "CREATE", resource, next, undefined, undefined);
     if (exists()) throw alreadyExists(resource, name);
+    // Last, and in the same turn as the write: addresses are allocated here, and none must be lost.
+    onCreate(hooksFor(context), resource, next);
     if (context.dryRun) return finish(resource, next);
     return finish(resource, store.put(resource.bucket, next));
   }

@@ -229,6 +229,7 @@ function listenError(error: Error, host: string, port: number): MeshError {
     kind: "environment",
     code: "LOCAL_LISTEN_FAILED",
     message: `the local API server cannot listen on ${joinHostPort(host, port)}: ${error.message}`,
+    hint: "give it a free port of 1024 or above",
     cause: error,
   });
 }

@@ -150,12 +150,22 @@ export function unknownPath(): MeshError {
   return apiError(404, "NotFound", "the server could not find the requested resource", {});
 }
 
+const STATUS_OF_CODE: Readonly<Record<string, readonly [code: number, reason: string]>> = {
+  KUBE_NOT_FOUND: [404, "NotFound"],
+  KUBE_INVALID: [422, "Invalid"],
+  KUBE_CONFLICT: [409, "Conflict"],
+  KUBE_ALREADY_EXISTS: [409, "AlreadyExists"],
+  POD_NOT_STARTED: [400, "BadRequest"],
+};
+
 /** The `Status` of whatever was thrown; junk is an internal error. */
 export function statusOf(caught: unknown): Status {
   const error = toMeshError(caught);
   const cause = error.cause as Status | undefined;
   if (cause?.kind === "Status") return cause;
-  if (error.code === "KUBE_NOT_FOUND") return apiErrorStatus(404, "NotFound", error);
+  // Errors of other parts (network, kubelet) come without a Status.
+  const known = STATUS_OF_CODE[error.code];
+  if (known) return apiErrorStatus(known[0], known[1], error);
   if (error.kind === "bug") return apiErrorStatus(500, "InternalError", error);
   return apiErrorStatus(503, "ServiceUnavailable", error);
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MeshError } from "../../../src/base/error.ts";
 import { CONFIG_MAPS, configMap, NAMESPACES, pod, startServer } from "./support.ts";
 
 const CM = "/api/v1/namespaces/demo/configmaps";
@@ -262,4 +263,41 @@ test("watch of a cluster-scoped resource tells its changes too", async (t) => {
     events.map((each) => each.type),
     ["ADDED", "MODIFIED", "MODIFIED", "DELETED"],
   );
+});
+
+test("addresses are allocated for Services that are stored, and for no others", async (t) => {
+  const allocated: string[] = [];
+  const { request } = await startServer(t, {
+    allocateClusterIp: (service, wanted) => {
+      if (wanted === "127.9.9.9") {
+        throw new MeshError({ kind: "user", code: "KUBE_INVALID", message: "127.9.9.9 is taken" });
+      }
+      allocated.push(service.metadata.name!);
+      return `127.9.0.${allocated.length}`;
+    },
+  });
+  const path = "/api/v1/namespaces/demo/services";
+  const service = (name: string, spec: object) => ({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name },
+    spec: { ports: [{ port: 80 }], ...spec },
+  });
+  assert.equal((await request("POST", `${path}?dryRun=All`, service("dry", {}))).status, 201);
+  assert.equal((await request("POST", path, service("bad", { ports: [{ port: 0 }] }))).status, 422);
+  assert.equal(
+    (await request("POST", path, service("headless", { clusterIP: "None" }))).body.spec.clusterIP,
+    "None",
+  );
+  assert.deepEqual(allocated, []);
+  const made = await request("POST", path, service("good", {}));
+  assert.deepEqual(made.body.spec.clusterIPs, ["127.9.0.1"]);
+  assert.equal((await request("POST", path, service("good", {}))).status, 409);
+  assert.deepEqual(allocated, ["good"]);
+  const taken = await request("POST", path, service("late", { clusterIP: "127.9.9.9" }));
+  assert.deepEqual([taken.status, taken.body.message], [422, "127.9.9.9 is taken"]);
+  const kept = await request("PUT", `${path}/good`, service("good", { ports: [{ port: 81 }] }));
+  assert.equal(kept.body.spec.clusterIP, "127.9.0.1");
+  const moved = await request("PUT", `${path}/good`, service("good", { clusterIP: "127.9.0.7" }));
+  assert.match(moved.body.message, /may not change once set/);
 });
