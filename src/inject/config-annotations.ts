@@ -92,6 +92,12 @@ const CONFIG_ANNOTATIONS: readonly ConfigAnnotation[] = [
       ? withInit(settings, { skipSubnets: value })
       : undefined,
   ),
+  inherited("close-wait-timeout", (settings, value) => {
+    const ms = tryParseGoDuration(value);
+    return ms === undefined || ms < 1000
+      ? undefined
+      : withInit(settings, { closeWaitTimeoutSecs: Math.round(ms / 1000) });
+  }),
   // Port names are legal here; they are resolved against the pod's containers (opaque-ports.ts).
   inherited("opaque-ports", (settings, value) => withProxy(settings, { opaquePorts: value })),
   inherited(

@@ -14,7 +14,7 @@ const TOKEN_LIFETIME_SECONDS = 86_400;
 
 export function proxyVolumes(settings: PodSettings): Record<string, unknown>[] {
   const volumes: Record<string, unknown>[] = [];
-  if (settings.values.proxy.capture === "transparent") volumes.push({ name: XTABLES_VOLUME, emptyDir: {} });
+  if (needsLockFile(settings)) volumes.push({ name: XTABLES_VOLUME, emptyDir: {} });
   volumes.push(
     // Keys never touch a disk.
     { name: END_ENTITY_VOLUME, emptyDir: { medium: "Memory" } },
@@ -86,7 +86,18 @@ export function proxyContainer(settings: PodSettings, spec: PodSpec): Record<str
   };
 }
 
-/** Writes the redirect rules and ends. Only with transparent capture. */
+/** Legacy iptables wants a lock file in /run, and the container's root is read-only; the others take no lock. */
+function needsLockFile({ values }: PodSettings): boolean {
+  return values.proxy.capture === "transparent" && values.proxyInit.mode === "iptables-legacy";
+}
+
+/**
+ * Writes the redirect rules and ends. Only with transparent capture.
+ *
+ * It runs as root, without anything that root can do but writing rules: a runtime gives added capabilities to a process of
+ * another user only where its program has file capabilities, which a Node program cannot have without giving them to every
+ * other one. `runAsRoot: false` is for runtimes that grant ambient capabilities.
+ */
 export function initContainer(settings: PodSettings): Record<string, unknown> {
   const { proxy, proxyInit, disableIpv6 } = settings.values;
   const list = (...ports: (string | number)[]) => ports.filter((port) => port !== "").join(",");
@@ -103,7 +114,12 @@ export function initContainer(settings: PodSettings): Record<string, unknown> {
       : [`--outbound-ports-to-ignore=${proxyInit.ignoreOutboundPorts}`]),
     ...(proxyInit.skipSubnets === "" ? [] : [`--subnets-to-ignore=${proxyInit.skipSubnets}`]),
     ...(disableIpv6 ? ["--ipv6=false"] : []),
+    ...(proxyInit.closeWaitTimeoutSecs > 0
+      ? [`--timeout-close-wait-secs=${proxyInit.closeWaitTimeoutSecs}`]
+      : []),
+    ...(proxy.logFormat === "json" ? ["--log-format=json"] : []),
   ];
+  const privileged = proxyInit.closeWaitTimeoutSecs > 0;
   return {
     name: INIT_CONTAINER,
     image: imageReference(proxy.image),
@@ -111,9 +127,13 @@ export function initContainer(settings: PodSettings): Record<string, unknown> {
     args,
     resources: resources(settings),
     securityContext: {
-      allowPrivilegeEscalation: false,
-      capabilities: { add: ["NET_ADMIN", "NET_RAW"], drop: ["ALL"] },
-      privileged: false,
+      // A sysctl of the pod's network can be written by privileged containers alone.
+      allowPrivilegeEscalation: privileged,
+      capabilities: {
+        add: proxyInit.mode === "iptables-legacy" ? ["NET_ADMIN", "NET_RAW"] : ["NET_ADMIN"],
+        drop: ["ALL"],
+      },
+      privileged,
       readOnlyRootFilesystem: true,
       runAsNonRoot: !proxyInit.runAsRoot,
       runAsUser: proxyInit.runAsRoot ? 0 : 65534,
@@ -121,7 +141,7 @@ export function initContainer(settings: PodSettings): Record<string, unknown> {
       seccompProfile: { type: "RuntimeDefault" },
     },
     terminationMessagePolicy: "FallbackToLogsOnError",
-    volumeMounts: [{ name: XTABLES_VOLUME, mountPath: "/run" }],
+    ...(needsLockFile(settings) ? { volumeMounts: [{ name: XTABLES_VOLUME, mountPath: "/run" }] } : {}),
   };
 }
 

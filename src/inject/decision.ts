@@ -1,8 +1,10 @@
 import type { KubeObject } from "../base/kube-object.ts";
-import { INIT_CONTAINER, INJECT_ANNOTATION, PROXY_CONTAINER } from "../base/names.ts";
+import { CONFIG_PREFIX, INIT_CONTAINER, INJECT_ANNOTATION, PROXY_CONTAINER } from "../base/names.ts";
+import type { Values } from "../values/values.ts";
 import {
   annotationsOf,
   type Container,
+  type ContainerPort,
   containersOf,
   hasUsableMetadata,
   initContainersOf,
@@ -20,6 +22,8 @@ export type InjectReason =
   | "host_network_enabled"
   | "sidecar_already_exists"
   | "unsupported_resource"
+  | "proxy_user_clash"
+  | "proxy_port_clash"
   | "identity_not_configured";
 
 const REASON_TEXT: Readonly<Record<InjectReason, string>> = {
@@ -30,6 +34,8 @@ const REASON_TEXT: Readonly<Record<InjectReason, string>> = {
   host_network_enabled: "hostNetwork is enabled",
   sidecar_already_exists: "pod has a sidecar injected already",
   unsupported_resource: "this resource is unsupported",
+  proxy_user_clash: `a container runs as the proxy's user or group, whose connections are not redirected; change its runAsUser, or annotate ${CONFIG_PREFIX}proxy-uid`,
+  proxy_port_clash: `a container's port is one that the proxy listens on; change it, or annotate ${CONFIG_PREFIX}inbound-port, outbound-port, admin-port or control-port`,
   identity_not_configured: "the installation's values have no trust anchors",
 };
 
@@ -76,6 +82,26 @@ export function injectReasons(
   if (facts.hostNetwork) reasons.push("host_network_enabled");
   if (facts.sidecar) reasons.push("sidecar_already_exists");
   if (!isPodShaped(podSpecOf(pod)) || !hasUsableMetadata(pod)) reasons.push("unsupported_resource");
+  return reasons;
+}
+
+/**
+ * Obstacles that depend on how this pod's proxy is set up. With explicit capture there are none: nothing is told by user, and the
+ * application listens on another address.
+ */
+export function clashes(spec: PodSpec, { proxy }: Values): readonly InjectReason[] {
+  if (proxy.capture !== "transparent") return [];
+  const all = [...initContainersOf(spec), ...containersOf(spec)];
+  const runsAs = (key: "runAsUser" | "runAsGroup", id: number): boolean =>
+    all.some((container) => (container.securityContext?.[key] ?? spec.securityContext?.[key]) === id);
+  const taken = new Set(Object.values(proxy.ports));
+  const reasons: InjectReason[] = [];
+  if (runsAs("runAsUser", proxy.uid) || (proxy.gid > 0 && runsAs("runAsGroup", proxy.gid))) {
+    reasons.push("proxy_user_clash");
+  }
+  const listens = ({ containerPort, protocol = "TCP" }: ContainerPort): boolean =>
+    protocol === "TCP" && containerPort !== undefined && taken.has(containerPort);
+  if (all.some((container) => portsOf(container).some(listens))) reasons.push("proxy_port_clash");
   return reasons;
 }
 

@@ -17,7 +17,7 @@ import {
   OPAQUE_PORTS_ANNOTATION,
 } from "./config-annotations.ts";
 import { initContainer, proxyContainer, proxyVolumes } from "./containers.ts";
-import { effectiveInject, type InjectMode, type InjectReason, injectReasons } from "./decision.ts";
+import { clashes, effectiveInject, type InjectMode, type InjectReason, injectReasons } from "./decision.ts";
 import { opaquePortsForPod, opaquePortsForService } from "./opaque-ports.ts";
 import { annotationsOf, podSpecOf } from "./pod-spec.ts";
 
@@ -65,6 +65,7 @@ export function injectPod(request: InjectRequest): { patch: JsonPatchOperation[]
     { ...inherited, ...annotationsOf(pod) },
     annotationsOf(namespace)[ADDITIONAL_ENV_ANNOTATION],
   );
+  if (reasons.length === 0) reasons.push(...clashes(podSpecOf(pod), found.values));
   // Manual injection leaves it out: `uninject` could not tell it from one that somebody wrote.
   const opaquePorts =
     mode === "webhook" ? opaquePortsForPod(pod, namespace, values.proxy.opaquePorts) : undefined;

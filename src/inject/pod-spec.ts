@@ -20,6 +20,8 @@ export interface Container {
   readonly readinessProbe?: Probe;
   readonly restartPolicy?: string;
   readonly securityContext?: {
+    readonly runAsUser?: number;
+    readonly runAsGroup?: number;
     readonly capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
   };
   readonly volumeMounts?: readonly {

@@ -61,7 +61,8 @@ export function defaultValues(version: string, imageName = "meshctl"): Values {
       ignoreOutboundPorts: "4567,4568",
       skipSubnets: "",
       kubeAPIServerPorts: "443,6443",
-      runAsRoot: false,
+      runAsRoot: true,
+      closeWaitTimeoutSecs: 0,
     },
   };
 }

@@ -140,6 +140,12 @@ function checkMeaning(values: Values, problems: string[]): void {
   oneOf("proxy.accessLog", proxy.accessLog, ["", "off", "apache", "json"]);
   oneOf("proxy.defaultInboundPolicy", proxy.defaultInboundPolicy, INBOUND_POLICIES);
   oneOf("proxyInit.mode", proxyInit.mode, ["nft", "iptables-nft", "iptables-legacy"]);
+  expect(
+    Number.isInteger(proxyInit.closeWaitTimeoutSecs) && proxyInit.closeWaitTimeoutSecs >= 0,
+    "proxyInit.closeWaitTimeoutSecs",
+    proxyInit.closeWaitTimeoutSecs,
+    "a whole number of seconds",
+  );
   expect(proxy.logLevel.trim() !== "", "proxy.logLevel", proxy.logLevel, "a log level");
   for (const [name, port] of Object.entries(proxy.ports)) {
     expect(

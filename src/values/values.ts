@@ -72,5 +72,8 @@ export interface ProxyInitValues {
   readonly ignoreOutboundPorts: string;
   readonly skipSubnets: string;
   readonly kubeAPIServerPorts: string;
+  /** Not root only where the runtime grants ambient capabilities. */
   readonly runAsRoot: boolean;
+  /** How long half-closed connections are remembered; 0: the kernel's 60 s. Makes the init container privileged. */
+  readonly closeWaitTimeoutSecs: number;
 }

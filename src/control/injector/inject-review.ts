@@ -53,7 +53,7 @@ export async function reviewInjection(
     reasons: reasons || undefined,
   });
   // Every pod without the annotation would make an event; only those whose author asked for a proxy are worth one.
-  const isAbsent = report.reasons.every((reason) => reason === "injection_enable_annotation_absent");
+  const isAbsent = report.reasons.includes("injection_enable_annotation_absent");
   if (owner && (report.injected || !isAbsent)) {
     options.event({
       reason: report.injected ? "Injected" : "InjectionSkipped",
