@@ -1,0 +1,3 @@
+module cluster-test/app
+
+go 1.22
