@@ -65,7 +65,7 @@ export const registry: VerbRegistry = {
       load: () => import("./proxy.ts"),
     },
     "proxy-init": {
-      summary: "the redirect rules of a pod: written once, before anything else runs in it",
+      summary: "write the rules that redirect a pod's connections to its proxy, and end",
       group: "Processes of the mesh",
       load: () => import("./proxy-init.ts"),
     },
