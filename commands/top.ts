@@ -86,10 +86,13 @@ export const command: Command = {
         either,
       );
       if (live) {
+        // Streams that fail close the screen, so that their error is seen.
+        const failed = new AbortController();
+        streams.catch(() => failed.abort());
         const { showTopScreen } = await import("../src/views/top-screen.ts");
         await showTopScreen({
           console,
-          signal,
+          signal: AbortSignal.any([signal, failed.signal]),
           keys,
           rows: (sort) => table.rows(sort),
           notice: () => notice,

@@ -3,12 +3,15 @@ import { VERSION } from "../src/base/version.ts";
 import type { Command } from "../src/cli/command.ts";
 import { renderVersions, renderVersionsJson, type Versions } from "../src/cli/versions.ts";
 
+/** Problems that `unavailable` says enough about. */
+const QUIET = new Set(["KUBE_UNREACHABLE", "KUBE_TIMEOUT", "KUBE_NOT_FOUND"]);
+
 export const command: Command = {
   name: "version",
   summary: "versions of this program, the control plane and the proxies",
   description:
     "The server version is read from the ConfigMap that `install` writes, the proxies' from their pods' annotations.\n" +
-    "A cluster that does not answer is `unavailable`, not an error; --verbose says why.",
+    "A cluster that does not answer is `unavailable`, not an error; --verbose says why. A cluster that refuses says so.",
   flags: [
     { name: "client", type: "boolean", summary: "only this program's version; asks no cluster" },
     {
@@ -46,7 +49,8 @@ export const command: Command = {
       const answer = await readServerVersions({ globals, env, proxies: options.proxy === true, namespace });
       versions.server = answer.server;
       if (options.proxy === true) versions.proxies = answer.proxies;
-      if (globals.verbose && answer.problem) {
+      // A cluster that is away is told quietly; one that refuses is not away.
+      if (answer.problem && (globals.verbose || !QUIET.has(answer.problem.code))) {
         const { message, hint } = answer.problem;
         console.stderr.write(`warning: ${message}\n${hint ? `hint:    ${hint}\n` : ""}`);
       }

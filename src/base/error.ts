@@ -17,14 +17,20 @@ export interface MeshErrorOptions {
   readonly message: string;
   /** What to do, imperative, ideally a command to paste. */
   readonly hint?: string | undefined;
+  /** Section of the troubleshooting page (`HINT_BASE_URL`) that is about it. */
+  readonly anchor?: string | undefined;
   readonly cause?: unknown;
 }
+
+/** The troubleshooting page, before an anchor: docs/troubleshooting.md as it is published. */
+export const HINT_BASE_URL = "https://meshctl.io/checks/#";
 
 /** The one error class. `message` says what happened, `hint` what to do; `cause` is shown with `--verbose`. */
 export class MeshError extends Error {
   readonly kind: ErrorKind;
   readonly code: string;
   readonly hint: string | undefined;
+  readonly anchor: string | undefined;
 
   constructor(options: MeshErrorOptions) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -32,6 +38,7 @@ export class MeshError extends Error {
     this.kind = options.kind;
     this.code = options.code;
     this.hint = options.hint;
+    this.anchor = options.anchor;
   }
 }
 

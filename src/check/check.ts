@@ -35,7 +35,15 @@ export interface CheckCategory {
 }
 
 /** The statement does not hold; the message says why, with the objects. */
-export class CheckFailed extends Error {}
+export class CheckFailed extends Error {
+  /** Section of the hints page about the cause, where it is a better one than the check's. */
+  readonly anchor: string | undefined;
+
+  constructor(message: string, anchor?: string) {
+    super(message);
+    this.anchor = anchor;
+  }
+}
 
 /** There is nothing to check. Counts as success and prints nothing. */
 export class Skipped extends Error {}

@@ -1,7 +1,5 @@
+import { HINT_BASE_URL } from "../base/error.ts";
 import type { CheckOutcome, CheckResult } from "./check.ts";
-
-/** Hints: base and a check's anchor. */
-export const HINT_BASE_URL = "https://meshctl.io/checks/#";
 
 const MARKS: Readonly<Record<CheckOutcome, { readonly symbol: string; readonly color: number }>> = {
   success: { symbol: "√", color: 32 },

@@ -52,6 +52,7 @@ async function runCheck(
   for (;;) {
     options.signal.throwIfAborted();
     let error: string;
+    let anchor = check.anchor;
     try {
       await withTimeout(check, options);
       return { ...base, outcome: "success" };
@@ -59,9 +60,12 @@ async function runCheck(
       if (caught instanceof Skipped) return undefined;
       options.signal.throwIfAborted();
       error = describe(caught);
+      // What stood in the way of checking says more than what was to be checked.
+      if ((caught instanceof MeshError || caught instanceof CheckFailed) && caught.anchor)
+        anchor = caught.anchor;
     }
     if (!check.retry || clock.monotonic() + RETRY_MS > deadlineMs) {
-      return { ...base, outcome: check.warning ? "warning" : "error", error };
+      return { ...base, anchor, outcome: check.warning ? "warning" : "error", error };
     }
     options.onRetry(check, error);
     await sleep(clock, RETRY_MS, options.signal);

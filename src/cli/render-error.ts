@@ -1,4 +1,4 @@
-import type { MeshError } from "../base/error.ts";
+import { HINT_BASE_URL, type MeshError } from "../base/error.ts";
 
 export interface RenderErrorOptions {
   /** `meshctl stat`: where usage is described. */
@@ -8,12 +8,13 @@ export interface RenderErrorOptions {
 }
 
 /**
- * An error for people, on stderr: `error: what`, `hint:  what to do`. Only usage errors point at the help, and only bugs
+ * An error for people, on stderr: `error: what`, `hint:  what to do`, `see:   where more is said`. Only usage errors point at the help, and only bugs
  * show a stack unasked.
  */
 export function renderError(error: MeshError, options: RenderErrorOptions): string {
   const lines = [`error: ${indent(error.message)}`];
   if (error.hint) lines.push(`hint:  ${indent(error.hint)}`);
+  if (error.anchor) lines.push(`see:   ${HINT_BASE_URL}${error.anchor}`);
   if (error.kind === "usage") lines.push(`usage: see \`${options.path} --help\``);
   if (options.verbose) {
     lines.push(`code:  ${error.code}`);

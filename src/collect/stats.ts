@@ -1,9 +1,11 @@
 import { formatGoDuration } from "../base/duration.ts";
 import { MeshError } from "../base/error.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { canIOf } from "../kube/request-words.ts";
+import { readStatusError } from "../kube/status-error.ts";
 import type { StatsReply } from "../observe/stats.ts";
 import type { PodFacts } from "../observe/workload.ts";
-import { type FanOut, fanOut } from "./fan-out.ts";
+import { type FanOut, fanOut, requireAllowed } from "./fan-out.ts";
 
 /** A proxy that has not answered by then counts as silent. */
 export const STATS_DEADLINE_MS = 5000;
@@ -31,12 +33,18 @@ export interface Coverage {
   readonly answered: number;
   /** `demo/web-1` and why. */
   readonly silent: readonly { readonly pod: string; readonly reason: string }[];
+  /** What to do about the silent ones that the user may not ask. */
+  readonly hint?: string | undefined;
   /** The window that was asked for, and the shortest that a proxy could give (it is younger). */
   readonly windowMs: number;
   readonly shortestWindowMs: number;
 }
 
-/** Asks the proxies of the meshed, running pods among `pods` for their last `windowMs`. */
+/**
+ * Asks the proxies of the meshed, running pods among `pods` for their last `windowMs`.
+ *
+ * @throws MeshError `KUBE_FORBIDDEN` when the user may ask none of them
+ */
 export async function collectStats(
   kube: KubeClient,
   pods: readonly PodFacts[],
@@ -45,6 +53,7 @@ export async function collectStats(
 ): Promise<CollectedStats> {
   const proxies = pods.filter((pod) => pod.meshed && pod.running);
   const result = await fanOut(proxies, (pod) => askStats(kube, pod, windowMs, signal), signal);
+  requireAllowed(result);
   return {
     stats: result.answered.map(({ from, value }) => ({ pod: from, reply: value })),
     coverage: coverageOf(result, windowMs),
@@ -62,6 +71,7 @@ export function describeCoverage(coverage: Coverage): string | undefined {
         more > 0 ? ` and ${more} more` : ""
       }`,
     );
+    if (coverage.hint !== undefined) lines.push(coverage.hint);
   }
   if (coverage.answered > 0 && coverage.shortestWindowMs < coverage.windowMs) {
     lines.push(
@@ -102,12 +112,25 @@ async function askStats(
 /** The API server's own refusals are `Status` objects; the proxy's are text. */
 function refusal(pod: PodFacts, status: number, body: Buffer): MeshError {
   const text = body.toString("utf8").trim();
-  let message = text.slice(0, 200);
-  try {
-    message = JSON.parse(text).message ?? message;
-  } catch {
-    // Not JSON: the text stands as it is.
+  const answer = readStatusError(status, body);
+  if (answer.reason === "Forbidden") {
+    const right = {
+      verb: "get",
+      group: "",
+      resource: "pods",
+      subresource: "proxy",
+      namespace: pod.namespace,
+    };
+    return new MeshError({
+      kind: "environment",
+      code: "KUBE_FORBIDDEN",
+      message: `get pods/proxy in namespace ${pod.namespace}: ${answer.message}`,
+      hint: `ask for the permission; this shows whether you have it: kubectl auth can-i ${canIOf(right)}`,
+      anchor: "k8s-forbidden",
+      cause: answer,
+    });
   }
+  const message = text === "" ? "" : answer.message.slice(0, 200);
   return new MeshError({
     kind: "environment",
     code: "STATS_REFUSED",
@@ -115,7 +138,7 @@ function refusal(pod: PodFacts, status: number, body: Buffer): MeshError {
       status === 404 && text === ""
         ? "its proxy has no /stats"
         : `status ${status}${message ? `: ${message}` : ""}`,
-    hint: `kubectl auth can-i get pods/proxy -n ${pod.namespace}`,
+    hint: `kubectl logs -n ${pod.namespace} ${pod.name} -c meshctl-proxy`,
   });
 }
 
@@ -133,6 +156,7 @@ function coverageOf(result: FanOut<PodFacts, StatsReply>, windowMs: number): Cov
   return {
     asked: result.answered.length + result.failed.length,
     answered: result.answered.length,
+    hint: result.failed.find(({ error }) => error.code === "KUBE_FORBIDDEN")?.error.hint,
     silent: result.failed.map(({ from, reason }) => ({ pod: `${from.namespace}/${from.name}`, reason })),
     windowMs,
     shortestWindowMs: Math.min(windowMs, ...result.answered.map(({ value }) => value.windowMs)),

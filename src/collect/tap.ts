@@ -3,7 +3,7 @@ import { MeshError, toMeshError } from "../base/error.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { CoverageLine, Exchange, TapLine } from "../observe/exchange.ts";
 import type { PodFacts } from "../observe/workload.ts";
-import { fanOut } from "./fan-out.ts";
+import { fanOut, requireAllowed } from "./fan-out.ts";
 import { getOverDuplex, readLines } from "./http-over-duplex.ts";
 import { listPods, podsOf, requireResource } from "./pods.ts";
 import { formatSelection } from "./selector.ts";
@@ -57,6 +57,7 @@ export async function findTapTargets(
  *
  * @param onEvent  called in order for each pod; between pods in order of arrival
  * @param onNotice a line for stderr: a proxy that refuses, a stream that broke, lines that were lost
+ * @throws MeshError `KUBE_FORBIDDEN` when the user may tap none of the pods
  */
 export async function streamTap(
   kube: KubeClient,
@@ -64,6 +65,15 @@ export async function streamTap(
   handlers: { readonly onEvent: (event: TapEvent) => void; readonly onNotice: (text: string) => void },
   signal: AbortSignal,
 ): Promise<void> {
+  const refused: { readonly name: string; readonly error: MeshError }[] = [];
+  let told = 0;
+  // Held back until another pod answers: when all refuse, that is the answer and no gap in one.
+  const tellRefused = (): void => {
+    for (const { name, error } of refused.slice(told)) {
+      handlers.onNotice(`${name}: ${error.message}${error.hint ? `\n${error.hint}` : ""}`);
+    }
+    told = refused.length;
+  };
   await Promise.all(
     targets.pods.map(async (pod, podIndex) => {
       const name = `${pod.namespace}/${pod.name}`;
@@ -76,10 +86,17 @@ export async function streamTap(
           signal,
         )) {
           if ("coverage" in line) losses.add(line);
-          else handlers.onEvent({ podIndex, pod, line });
+          else {
+            if (told < refused.length) tellRefused();
+            handlers.onEvent({ podIndex, pod, line });
+          }
         }
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof MeshError && error.code === "KUBE_FORBIDDEN") {
+          refused.push({ name, error });
+          return;
+        }
         const { message } = toMeshError(error);
         handlers.onNotice(
           error instanceof MeshError
@@ -89,6 +106,8 @@ export async function streamTap(
       }
     }),
   );
+  if (refused.length > 0 && refused.length === targets.pods.length) throw refused[0]!.error;
+  tellRefused();
 }
 
 /** Between two notices of losses of one pod, by the proxy's clock: the first comes at once, others are added up. */
@@ -131,11 +150,13 @@ export async function readTapRecords(
   const deadline = AbortSignal.timeout(RECORDS_DEADLINE_MS);
   const either = signal ? AbortSignal.any([signal, deadline]) : deadline;
   const path = `/records?since=${formatGoDuration(sinceMs)}&${targets.filters}`;
-  const { answered, failed } = await fanOut(
+  const result = await fanOut(
     targets.pods,
     async (pod) => await Array.fromAsync(readJsonLines<Exchange>(kube, pod, path, either)),
     signal,
   );
+  requireAllowed(result);
+  const { answered, failed } = result;
   for (const { from: pod, value: lines } of answered) {
     const podIndex = targets.pods.indexOf(pod);
     for (const line of lines) {

@@ -84,7 +84,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
   const stores = WATCHED.map((resource) => ({ resource, store: new Store(index) }));
   const source = new ApiSource({ client, clock, random, log });
   const watching = stores.map(({ resource, store }) =>
-    source.run(resource, (event) => store.handle(event), signal),
+    source.run(resource, (event) => store.handle(slim(event)), signal),
   );
   const ready = Promise.all(stores.map(({ store }) => store.ready)).then(() => log.info("index filled"));
   const cached = registry.gauge("cache_size", "Objects that are watched");
@@ -163,7 +163,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
 }
 
 /** Without `managedFields`, which is half of many objects and which nobody here reads. */
-function _slim(event: SourceEvent): SourceEvent {
+function slim(event: SourceEvent): SourceEvent {
   if ("object" in event) delete event.object.metadata.managedFields;
   return event;
 }

@@ -54,6 +54,7 @@ async function readOptional(reader: ObjectReader, path: string): Promise<KubeObj
       code: "INSTALL_CLUSTER",
       message: `cannot tell whether the cluster has an installation: ${error.message}`,
       hint: `${error.hint === undefined ? "" : `${error.hint}; `}or print the manifests without asking it: meshctl install --ignore-cluster`,
+      anchor: error.anchor,
       cause: error,
     });
   }

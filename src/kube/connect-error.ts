@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { MeshError, systemErrorCode } from "../base/error.ts";
-import { describeRequest } from "./request-words.ts";
+import { canIOf, describeRequest } from "./request-words.ts";
 import type { KubeStatusError } from "./status-error.ts";
 
 /** What the messages need to know about the connection. */
@@ -8,6 +8,8 @@ export interface ConnectionFacts {
   readonly server: string;
   /** "" in-cluster. */
   readonly context: string;
+  /** Whom the requests impersonate (`--as`), for commands to paste. */
+  readonly as?: string | undefined;
   /** PEM of the client certificate, if there is one. */
   readonly clientCert: string | undefined;
   readonly nowMs: number;
@@ -38,6 +40,7 @@ export function toConnectError(caught: unknown, facts: ConnectionFacts): MeshErr
       code: "KUBE_WRONG_CA",
       message: `the certificate of the API server ${where} is not signed by the kubeconfig's certificate authority (${code})`,
       hint: "the cluster was probably created anew under the same address: fetch its kubeconfig again",
+      anchor: "k8s-api-certificate",
       cause: caught,
     });
   }
@@ -48,6 +51,7 @@ export function toConnectError(caught: unknown, facts: ConnectionFacts): MeshErr
       code: "KUBE_SERVER_CERT_TIME",
       message: `the certificate of the API server ${where} is ${code === "CERT_HAS_EXPIRED" ? "expired" : "not yet valid"} at this machine's time ${now}`,
       hint: "compare `date -u` here with the server's; if the clock is right, renew the server's certificate",
+      anchor: "k8s-clock-skew",
       cause: caught,
     });
   }
@@ -57,6 +61,7 @@ export function toConnectError(caught: unknown, facts: ConnectionFacts): MeshErr
       code: "KUBE_SERVER_NAME",
       message: `the certificate of the API server ${where} is for another name: ${errorText(caught)}`,
       hint: "use a server address that the certificate names, or set tls-server-name in the kubeconfig",
+      anchor: "k8s-api-certificate",
       cause: caught,
     });
   }
@@ -68,9 +73,15 @@ export function toConnectError(caught: unknown, facts: ConnectionFacts): MeshErr
       facts.context === ""
         ? "check that KUBERNETES_SERVICE_HOST and _PORT name the API server and that the network allows it"
         : "is the cluster running? `kubectl config get-contexts` lists the others; --context chooses one",
+    anchor: "k8s-api",
     cause: caught,
   });
 }
+
+const STATUS_ANCHORS: Readonly<Record<number, { readonly anchor: string }>> = {
+  401: { anchor: "k8s-credentials" },
+  403: { anchor: "k8s-forbidden" },
+};
 
 const STATUS_CODES: Readonly<Record<number, string>> = {
   401: "KUBE_UNAUTHORIZED",
@@ -97,17 +108,48 @@ export function toStatusError(
     kind: "environment",
     code,
     message: `${words.verb} ${words.object}: ${error.message}`,
-    hint: statusHint(error.status, words.canI, where),
+    hint: statusHint(error, words.canI, where, facts.as),
+    anchor: STATUS_ANCHORS[error.status]?.anchor,
     cause: error,
   });
 }
 
-function statusHint(status: number, canI: string, where: string): string | undefined {
+function statusHint(
+  error: KubeStatusError,
+  asked: string,
+  where: string,
+  as: string | undefined,
+): string | undefined {
+  const { status } = error;
   if (status === 401) return `log in to ${where} again: its credentials are missing, wrong or expired`;
-  if (status === 403)
-    return `ask for the permission; this shows whether you have it: kubectl auth can-i ${canI}`;
+  if (status === 403) {
+    const refused = readRefusal(error.message);
+    // The same right, but for the name, which only the request knows: then its own words are the exact ones.
+    const right = refused === undefined || asked.replace(/\/\S+/, "") === refused ? asked : refused;
+    // Whoever may not impersonate is asked as the one who is logged in.
+    const whom = as === undefined || refused?.startsWith("impersonate ") ? "" : ` --as ${quoteForShell(as)}`;
+    return `ask for the permission; this shows whether you have it: kubectl auth can-i ${right}${whom}`;
+  }
   if (status === 429 || status === 503) return `the API server ${where} is overloaded or starting; try again`;
   return undefined;
+}
+
+/**
+ * Arguments of `kubectl auth can-i` for what the server's authorizer says it refused, which may be another right than that of the
+ * request: of impersonating, or of creating what is opened with a GET.
+ */
+function readRefusal(message: string): string | undefined {
+  const match =
+    / cannot (\S+) resource "([^"/]+)(?:\/([^"]+))?" in API group "([^"]*)"(?: in the namespace "([^"]+)")?/.exec(
+      message,
+    );
+  if (!match) return undefined;
+  const [, verb, resource, subresource, group, namespace] = match;
+  return canIOf({ verb: verb!, group: group!, resource: resource!, subresource, namespace });
+}
+
+function quoteForShell(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** When the client certificate ran out, if it did. */
@@ -128,6 +170,7 @@ function clientCertificateExpired(where: string, expiry: Date, cause: unknown): 
     code: "KUBE_CLIENT_CERT_EXPIRED",
     message: `the client certificate for the API server ${where} expired at ${expiry.toISOString()}`,
     hint: "fetch the cluster's kubeconfig again (`meshctl dev` writes a new one when it starts)",
+    anchor: "k8s-credentials",
     cause,
   });
 }

@@ -254,7 +254,13 @@ class HttpKubeClient implements KubeClient {
   }
 
   #facts(proof: AuthProof): ConnectionFacts {
-    return { server: this.server, context: this.context, clientCert: proof.cert, nowMs: this.#clock.now() };
+    return {
+      server: this.server,
+      context: this.context,
+      as: this.#options.as,
+      clientCert: proof.cert,
+      nowMs: this.#clock.now(),
+    };
   }
 
   #timeout(method: string, path: string, timeoutMs: number): MeshError {
@@ -264,6 +270,7 @@ class HttpKubeClient implements KubeClient {
       code: "KUBE_TIMEOUT",
       message: `${words.verb} ${words.object}: the API server ${this.server} did not answer within ${timeoutMs / 1000}s`,
       hint: "check the network to the API server, or try again",
+      anchor: "k8s-api",
     });
   }
 }

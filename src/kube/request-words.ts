@@ -27,14 +27,50 @@ export function describeRequest(method: string, path: string): RequestWords {
   if (verb === "get" && name === undefined) verb = "list";
   if (verb === "delete" && name === undefined) verb = "deletecollection";
   // Connecting to a pod is a "create" of the subresource when it upgrades, but our requests name it by GET.
-  const resource = `${plural}${group === undefined ? "" : `.${group}`}`;
   const place = namespace === undefined ? "" : ` in namespace ${namespace}`;
-  const scope = namespace === undefined ? "" : ` -n ${namespace}`;
   const target = name === undefined ? "" : ` ${name}`;
   const sub = subresource === undefined ? "" : `/${subresource}`;
   return {
     verb,
     object: `${plural}${sub}${target}${place}`,
-    canI: `${verb} ${resource}${name === undefined ? "" : `/${name}`}${sub === "" ? "" : ` --subresource=${subresource}`}${scope}`,
+    canI: canIOf({ verb, group: group ?? "", resource: plural!, name, subresource, namespace }),
   };
+}
+
+/** What is asked for, as the API server's authorizer sees it. */
+export interface Right {
+  readonly verb: string;
+  /** "" for the core group. */
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string | undefined;
+  readonly name?: string | undefined;
+  /** Undefined: the whole cluster. */
+  readonly namespace?: string | undefined;
+}
+
+/** Kinds that `-A` means nothing to. */
+const CLUSTER_SCOPED = new Set([
+  "namespaces",
+  "nodes",
+  "users",
+  "groups",
+  "clusterroles",
+  "clusterrolebindings",
+  "customresourcedefinitions",
+  "mutatingwebhookconfigurations",
+  "validatingwebhookconfigurations",
+  "tokenreviews",
+  "selfsubjectaccessreviews",
+]);
+
+/**
+ * Arguments of `kubectl auth can-i` that ask for a right. A subresource goes into its own flag: `pods/proxy` would be a pod of
+ * that name. Without a namespace kubectl asks about the context's, so `-A` says that all are meant.
+ */
+export function canIOf({ verb, group, resource, subresource, name, namespace }: Right): string {
+  const full = `${resource}${group === "" ? "" : `.${group}`}${name === undefined ? "" : `/${name}`}`;
+  const sub = subresource === undefined ? "" : ` --subresource=${subresource}`;
+  const scope = CLUSTER_SCOPED.has(resource) ? "" : namespace === undefined ? " -A" : ` -n ${namespace}`;
+  return `${verb} ${full}${sub}${scope}`;
 }

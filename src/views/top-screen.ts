@@ -71,7 +71,8 @@ function TopScreen(options: TopScreenOptions): ReactElement {
   });
   useEffect(() => {
     let gone = false;
-    void options.ended.then(() => {
+    const over = options.ended.catch(() => {});
+    void over.then(() => {
       if (!gone) setEnded(true);
     });
     return () => {

@@ -11,6 +11,8 @@ const PLURALS: Readonly<Record<string, string>> = {
 export class ObjectCluster {
   objects: KubeObject[];
   version = "v1.32.0";
+  /** Of every raw answer. */
+  headers: Readonly<Record<string, string>> = {};
   readonly posts = new Map<string, (body: unknown) => unknown>();
   /** When set, every request fails with it. */
   failure: MeshError | undefined;
@@ -44,6 +46,7 @@ export class ObjectCluster {
       namespace: "default",
       context: "test",
       request,
+      raw: async () => ({ status: 200, headers: this.headers, body: Buffer.from("{}") }),
       close() {},
     } as unknown as KubeClient;
   }

@@ -7,6 +7,7 @@ import {
   TRUST_ROOTS_NAME,
 } from "../../base/names.ts";
 import { type CheckCategory, CheckFailed, type CheckInputs, Skipped } from "../check.ts";
+import { podTrouble } from "../pod-state.ts";
 import { listMeshedPods, listObjects, podName, readObject, readValues } from "../read.ts";
 
 export const dataPlaneIdentity: CheckCategory = {
@@ -64,7 +65,21 @@ export const dataPlane: CheckCategory = {
           );
         }
         const unready = pods.filter((pod) => !isProxyReady(pod));
-        failWithPods(inputs, `the "${PROXY_CONTAINER}" container is not ready in:`, unready);
+        failUnready(inputs, unready);
+      },
+    },
+    {
+      anchor: "port-clash",
+      label: "no container claims a port of its proxy",
+      async run(inputs) {
+        const lines = (await listMeshedPods(inputs)).flatMap((pod) =>
+          claimedPorts(pod).map((claim) => `\t* ${podName(inputs, pod)}: ${claim}`),
+        );
+        if (lines.length > 0) {
+          throw new CheckFailed(
+            `a pod has one network: of its containers only one can listen on a port\n${lines.join("\n")}`,
+          );
+        }
       },
     },
     {
@@ -108,6 +123,7 @@ interface ContainerView {
   readonly name: string;
   readonly image?: string;
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly ports?: readonly { readonly containerPort: number }[];
 }
 
 function proxyContainer(pod: KubeObject): ContainerView | undefined {
@@ -145,6 +161,46 @@ function failWithPods(inputs: CheckInputs, what: string, pods: readonly KubeObje
   if (pods.length === 0) return;
   throw new CheckFailed(`${what}\n${pods.map((pod) => `\t* ${podName(inputs, pod)}`).join("\n")}`);
 }
+
+function failUnready(inputs: CheckInputs, pods: readonly KubeObject[]): void {
+  if (pods.length === 0) return;
+  const troubles = pods.map((pod) => ({ pod, ...podTrouble(pod) }));
+  const lines = troubles.map(({ pod, text }) => `\t* ${podName(inputs, pod)}: ${text}`);
+  throw new CheckFailed(
+    `the "${PROXY_CONTAINER}" container is not ready in:\n${lines.join("\n")}`,
+    troubles.find(({ anchor }) => anchor !== undefined)?.anchor,
+  );
+}
+
+/** `container app: 4191 (the proxy's admin port)` for what others than the proxy declare to listen on. */
+function claimedPorts(pod: KubeObject): string[] {
+  const proxy = proxyContainer(pod);
+  if (!proxy) return [];
+  const taken = new Map<number, string>();
+  for (const [variable, what] of LISTENERS) {
+    const value = proxy.env?.find(({ name }) => name === variable)?.value;
+    const port = Number(/:(\d+)(?:,|$)/.exec(value ?? "")?.[1]);
+    if (port > 0) taken.set(port, what);
+  }
+  const others: ContainerView[] = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+  return others
+    .filter(({ name }) => name !== PROXY_CONTAINER)
+    .flatMap(({ name, ports }) =>
+      (ports ?? []).flatMap(({ containerPort }) => {
+        const what = taken.get(containerPort);
+        return what === undefined
+          ? []
+          : [`container ${name} declares ${containerPort}, the proxy's ${what} port`];
+      }),
+    );
+}
+
+const LISTENERS = [
+  ["MESHCTL_PROXY_INBOUND_LISTEN_ADDR", "inbound"],
+  ["MESHCTL_PROXY_OUTBOUND_LISTEN_ADDRS", "outbound"],
+  ["MESHCTL_PROXY_ADMIN_LISTEN_ADDR", "admin"],
+  ["MESHCTL_PROXY_CONTROL_LISTEN_ADDR", "control"],
+] as const;
 
 /** Configuration written as a label does nothing; it belongs into annotations. */
 function failMisplaced(

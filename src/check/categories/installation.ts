@@ -3,7 +3,9 @@ import type { KubeObject } from "../../base/kube-object.ts";
 import { COMPONENT_LABEL, CONTROLLER_NAME, DEFAULT_NAMESPACE, IDENTITY_SERVICE } from "../../base/names.ts";
 import { renderCrds } from "../../install/render.ts";
 import { type CheckCategory, CheckFailed, type CheckInputs, Skipped } from "../check.ts";
+import { podTrouble } from "../pod-state.ts";
 import { expectObjects, listObjects, readObject, readValues } from "../read.ts";
+import { fieldManagers } from "./field-managers.ts";
 
 /** Values of the component label: the control plane's Deployments are named after them. */
 const COMPONENTS = ["identity", "controller"] as const;
@@ -84,10 +86,12 @@ export const existence: CheckCategory = {
         for (const component of COMPONENTS) {
           const own = pods.filter((pod) => pod.metadata.labels?.[COMPONENT_LABEL] === component);
           if (own.some(isReady)) continue;
+          const [pod] = own;
+          if (!pod) throw new CheckFailed(`no running pods for "meshctl-${component}"`);
+          const { text, anchor } = podTrouble(pod);
           throw new CheckFailed(
-            own.length === 0
-              ? `no running pods for "meshctl-${component}"`
-              : `pod "${own[0]!.metadata.name}" of meshctl-${component} is not ready: ${whyNotReady(own[0]!)}`,
+            `pod "${pod.metadata.name}" of meshctl-${component} is not ready: ${text}`,
+            anchor,
           );
         }
       },
@@ -212,6 +216,7 @@ export const configuration: CheckCategory = {
           (name) => `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${name}`,
         ),
     },
+    fieldManagers(webhookConfigurationName),
   ],
 };
 
@@ -252,18 +257,6 @@ function isReady(pod: KubeObject): boolean {
     (condition: { type: string; status: string }) =>
       condition.type === "Ready" && condition.status === "True",
   );
-}
-
-function whyNotReady(pod: KubeObject): string {
-  for (const status of [
-    ...(pod.status?.initContainerStatuses ?? []),
-    ...(pod.status?.containerStatuses ?? []),
-  ]) {
-    const waiting = status.state?.waiting ?? status.state?.terminated;
-    if (waiting?.reason)
-      return `container ${status.name}: ${[waiting.reason, waiting.message].filter(Boolean).join(": ")}`;
-  }
-  return `phase ${pod.status?.phase ?? "unknown"}`;
 }
 
 async function clusterNetworks(inputs: CheckInputs): Promise<Network[]> {

@@ -1,3 +1,4 @@
+import { canIOf } from "../../kube/request-words.ts";
 import { type Check, type CheckCategory, CheckFailed, type CheckInputs, Skipped } from "../check.ts";
 import { listObjects, readObject } from "../read.ts";
 
@@ -102,7 +103,9 @@ async function expectAccess(inputs: CheckInputs, wanted: readonly Access[]): Pro
     const full = group === "" ? resource : `${resource}.${group}`;
     const scope = namespace === undefined ? "" : ` in namespace "${namespace}"`;
     const why = review.status?.reason ? ` (${review.status.reason})` : "";
-    refused.push(`not allowed to ${verb} ${full}${scope}${why}`);
+    refused.push(
+      `not allowed to ${verb} ${full}${scope}${why}; ask for it, this shows it: kubectl auth can-i ${canIOf(resourceAttributes)}`,
+    );
   }
   if (refused.length > 0) throw new CheckFailed(refused.join("\n"));
 }

@@ -75,7 +75,7 @@ test("kube client impersonates, and names the permission that is missing", async
   });
   await assert.rejects(client.request("GET", "/api/v1/namespaces/demo/secrets"), {
     code: "KUBE_FORBIDDEN",
-    hint: "ask for the permission; this shows whether you have it: kubectl auth can-i list secrets -n demo",
+    hint: "ask for the permission; this shows whether you have it: kubectl auth can-i list secrets -n demo --as jane",
   });
   client.close();
 });

@@ -406,8 +406,8 @@ test("missing permissions are listed by verb and resource", async () => {
   assert.deepEqual(
     failures.map(({ error }) => error),
     [
-      'not allowed to create secrets in namespace "meshctl"',
-      'not allowed to get secrets in namespace "meshctl"',
+      'not allowed to create secrets in namespace "meshctl"; ask for it, this shows it: kubectl auth can-i create secrets -n meshctl',
+      'not allowed to get secrets in namespace "meshctl"; ask for it, this shows it: kubectl auth can-i get secrets -n meshctl',
     ],
   );
 });

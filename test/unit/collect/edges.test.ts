@@ -169,7 +169,8 @@ test("fan-out keeps order, asks 32 at a time and never fails as a whole", async 
     answered.map(({ from, value }) => [from, value]),
     targets.filter((target) => target % 10 !== 0).map((target) => [target, target * 2]),
   );
-  assert.deepEqual(failed[1], { from: 10, reason: "no 10" });
+  assert.equal(failed[1]?.from, 10);
+  assert.equal(failed[1]?.reason, "no 10");
 });
 
 test("fan-out ends with the signal", async () => {

@@ -6,7 +6,7 @@ const CASES: readonly [method: string, path: string, object: string, canI: strin
   ["GET", "/api/v1/namespaces/demo/pods", "list pods in namespace demo", "list pods -n demo"],
   ["GET", "/api/v1/namespaces/demo/pods/web-1", "get pods web-1 in namespace demo", "get pods/web-1 -n demo"],
   ["GET", "/api/v1/namespaces/demo", "get namespaces demo", "get namespaces/demo"],
-  ["GET", "/apis/apps/v1/deployments", "list deployments", "list deployments.apps"],
+  ["GET", "/apis/apps/v1/deployments", "list deployments", "list deployments.apps -A"],
   [
     "POST",
     "/apis/authentication.k8s.io/v1/tokenreviews",
@@ -19,6 +19,8 @@ const CASES: readonly [method: string, path: string, object: string, canI: strin
     "get pods/log web-1 in namespace demo",
     "get pods/web-1 --subresource=log -n demo",
   ],
+  ["GET", "/api/v1/nodes", "list nodes", "list nodes"],
+  ["GET", "/api/v1/pods", "list pods", "list pods -A"],
   ["GET", "/version", "GET /version", "get /version"],
 ];
 
