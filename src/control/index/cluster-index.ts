@@ -1,5 +1,7 @@
 import { normaliseIp } from "../../base/ip.ts";
 import type { KubeObject } from "../../base/kube-object.ts";
+import { CUSTOM_KINDS } from "./custom-kinds.ts";
+import { CustomObjects } from "./custom-objects.ts";
 import { Topics } from "./topics.ts";
 
 /** What controllers watch. Order is that of start-up: what is looked up first comes first. */
@@ -26,6 +28,8 @@ const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
  */
 export class ClusterIndex {
   readonly topics = new Topics();
+  /** Policies and routes; they have topics of their own. */
+  readonly custom = new CustomObjects(this.topics, Object.values(CUSTOM_KINDS));
   readonly #namespaces = new Map<string, KubeObject>();
   readonly #nodes = new Map<string, KubeObject>();
   readonly #pods = new Map<string, KubeObject>();
@@ -150,6 +154,8 @@ export class ClusterIndex {
         this.topics.publish(`service/${serviceKey}`);
         return;
       }
+      default:
+        this.custom.put(object, isPresent);
     }
   }
 }
