@@ -64,9 +64,7 @@ export function proxyContainer(settings: PodSettings, spec: PodSpec): Record<str
           },
         }
       : {}),
-    ...(!proxy.nativeSidecar && settings.waitBeforeExitSeconds > 0
-      ? { lifecycle: { preStop: waitHook(settings.waitBeforeExitSeconds) } }
-      : {}),
+    ...classicLifecycle(settings),
     resources: resources(settings),
     securityContext: {
       allowPrivilegeEscalation: false,
@@ -165,6 +163,31 @@ function resources(settings: PodSettings): Record<string, unknown> {
     ...(Object.keys(limits).length > 0 ? { limits } : {}),
     ...(Object.keys(requests).length > 0 ? { requests } : {}),
   };
+}
+
+/**
+ * What startup probe and order of ending do for a native sidecar. The kubelet starts a pod's next container once this one's
+ * `postStart` is done. With explicit capture the admin server's address is the kubelet's secret, and nothing waits.
+ */
+function classicLifecycle(settings: PodSettings): Record<string, unknown> {
+  const { proxy } = settings.values;
+  if (proxy.nativeSidecar) return {};
+  const lifecycle = {
+    ...(proxy.await && proxy.capture === "transparent"
+      ? { postStart: awaitHook(`http://127.0.0.1:${proxy.ports.admin}/ready`) }
+      : {}),
+    ...(settings.waitBeforeExitSeconds > 0 ? { preStop: waitHook(settings.waitBeforeExitSeconds) } : {}),
+  };
+  return Object.keys(lifecycle).length > 0 ? { lifecycle } : {};
+}
+
+/** Fails after two minutes, as the startup probe of a native sidecar does. */
+function awaitHook(url: string): Record<string, unknown> {
+  const script = `for (let left = 600; !(await fetch("${url}").then((answer) => answer.ok, () => false)); left--) {
+  if (left === 0) throw new Error("the proxy is not ready after two minutes");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+}`;
+  return { exec: { command: ["node", "--input-type=module", "-e", script] } };
 }
 
 /** The image has no `sleep`, but it has Node. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { command as proxyInit } from "../../../commands/proxy-init.ts";
 import type { KubeObject } from "../../../src/base/kube-object.ts";
 import { type InjectRequest, injectPod, injectService } from "../../../src/inject/inject-pod.ts";
 import { applyJsonPatch } from "../../../src/inject/json-patch.ts";
@@ -9,6 +10,7 @@ import { generateIssuer } from "../../../src/install/credentials.ts";
 import { parseProxyConfig } from "../../../src/proxy/config-parse.ts";
 import { defaultValues } from "../../../src/values/defaults.ts";
 import type { Values } from "../../../src/values/values.ts";
+import { registryOf, runLine } from "../../support/cli.ts";
 
 const VALUES: Values = { ...defaultValues("1.2.3"), identityTrustAnchorsPem: "the anchors\n" };
 const EXPLICIT: Values = { ...VALUES, proxy: { ...VALUES.proxy, capture: "explicit" } };
@@ -357,4 +359,118 @@ test("the proxy reads the injected environment without a complaint", async () =>
     assert.deepEqual(JSON.parse(config.destination.context), { ns: "demo", nodeName: "n", pod: "web-1" });
     assert.deepEqual(config.inbound.ports, [8080]);
   }
+});
+
+function initOf(result: KubeObject): KubeObject["spec"] {
+  const init = result.spec.initContainers.find(({ name }: { name: string }) => name === "meshctl-init");
+  assert.ok(init, "there is an init container");
+  return init;
+}
+
+test("the init container has one capability more than nothing, as root, since others would not get it", () => {
+  const { securityContext, volumeMounts } = initOf(inject({}).result);
+  assert.deepEqual(securityContext.capabilities, { add: ["NET_ADMIN"], drop: ["ALL"] });
+  assert.equal(securityContext.runAsUser, 0);
+  assert.equal(securityContext.privileged, false);
+  assert.equal(securityContext.allowPrivilegeEscalation, false);
+  assert.equal(securityContext.readOnlyRootFilesystem, true);
+  assert.equal(volumeMounts, undefined);
+});
+
+test("legacy iptables gets its raw socket and a place for its lock", () => {
+  const values: Values = { ...VALUES, proxyInit: { ...VALUES.proxyInit, mode: "iptables-legacy" } };
+  const { result } = inject({ values });
+  const init = initOf(result);
+  assert.deepEqual(init.securityContext.capabilities.add, ["NET_ADMIN", "NET_RAW"]);
+  assert.deepEqual(init.volumeMounts, [{ name: "meshctl-proxy-init-xtables-lock", mountPath: "/run" }]);
+  assert.ok(result.spec.volumes.some(({ name }: { name: string }) => name === init.volumeMounts[0].name));
+});
+
+test("a close-wait timeout makes the init container privileged, and only a timeout of a second or more counts", () => {
+  const annotated = (value: string) =>
+    inject({ pod: pod({ "meshctl.io/inject": "enabled", "config.meshctl.io/close-wait-timeout": value }) });
+  const init = initOf(annotated("1m30s").result);
+  assert.ok(init.args.includes("--timeout-close-wait-secs=90"));
+  assert.equal(init.securityContext.privileged, true);
+  const { result, report } = annotated("10ms");
+  assert.equal(initOf(result).securityContext.privileged, false);
+  assert.equal(report.warnings.length, 1);
+});
+
+test("what the init container is given, proxy-init understands", async () => {
+  const { result } = inject({
+    pod: pod({
+      "meshctl.io/inject": "enabled",
+      "config.meshctl.io/skip-inbound-ports": "25,9000-9010",
+      "config.meshctl.io/skip-outbound-ports": "3306",
+      "config.meshctl.io/skip-subnets": "10.1.0.0/16",
+      "config.meshctl.io/proxy-uid": "3000",
+      "config.meshctl.io/proxy-gid": "3001",
+    }),
+  });
+  const run = await runLine(registryOf([proxyInit]), [...initOf(result).args, "--dry-run"]);
+  assert.equal(run.exitCode, 0, run.stderr);
+  for (const rule of [
+    "tcp dport { 25, 4190-4191, 9000-9010 } return",
+    "tcp dport { 3306 } return",
+    "ip saddr { 10.1.0.0/16 } return",
+    "ip daddr { 10.1.0.0/16 } return",
+    "meta skuid 3000 return",
+    "meta skgid 3001 return",
+    "meta l4proto tcp redirect to :4143",
+    "meta l4proto tcp redirect to :4140",
+  ]) {
+    assert.ok(run.stdout.includes(rule), `${rule} in ${run.stdout}`);
+  }
+  assert.ok(!run.stdout.includes("ip6"), "IPv6 is disabled by default");
+});
+
+test("a pod with the proxy's user is skipped: its connections would bypass the proxy", () => {
+  const asked = { "meshctl.io/inject": "enabled" };
+  const ofPod = { securityContext: { runAsUser: 2102 } };
+  assert.deepEqual(inject({ pod: pod(asked, ofPod) }).report.reasons, ["proxy_user_clash"]);
+  const ofContainer = { containers: [{ name: "app", image: "app", securityContext: { runAsUser: 2102 } }] };
+  assert.deepEqual(inject({ pod: pod(asked, ofContainer) }).report.reasons, ["proxy_user_clash"]);
+  const overridden = {
+    ...ofPod,
+    containers: [{ name: "app", image: "app", securityContext: { runAsUser: 1000 } }],
+  };
+  assert.deepEqual(inject({ pod: pod(asked, overridden) }).report.reasons, []);
+  const otherProxy = { ...asked, "config.meshctl.io/proxy-uid": "3000" };
+  assert.deepEqual(inject({ pod: pod(otherProxy, ofPod) }).report.reasons, []);
+  assert.deepEqual(inject({ pod: pod(asked, ofPod), values: EXPLICIT }).report.reasons, []);
+});
+
+test("a pod with one of the proxy's ports is skipped, unless the proxy is told to use another", () => {
+  const spec = { containers: [{ name: "app", image: "app", ports: [{ containerPort: 4191 }] }] };
+  const asked = { "meshctl.io/inject": "enabled" };
+  assert.deepEqual(inject({ pod: pod(asked, spec) }).report.reasons, ["proxy_port_clash"]);
+  const moved = { ...asked, "config.meshctl.io/admin-port": "5191" };
+  assert.deepEqual(inject({ pod: pod(moved, spec) }).report.reasons, []);
+  const udp = { containers: [{ name: "app", ports: [{ containerPort: 4191, protocol: "UDP" }] }] };
+  assert.deepEqual(inject({ pod: pod(asked, udp) }).report.reasons, []);
+});
+
+test("a pod without a mounted service-account token is injected: the proxy has a token of its own", () => {
+  const { result, report } = inject({
+    pod: pod({ "meshctl.io/inject": "enabled" }, { automountServiceAccountToken: false }),
+  });
+  assert.equal(report.injected, true);
+  assert.ok(result.spec.volumes.some(({ projected }: { projected?: unknown }) => projected !== undefined));
+});
+
+test("a classic sidecar that is awaited holds the application back until it is ready", () => {
+  const classic = (more: Record<string, string> = {}) =>
+    proxyOf(
+      inject({
+        pod: pod({
+          "meshctl.io/inject": "enabled",
+          "config.meshctl.io/proxy-enable-native-sidecar": "false",
+          ...more,
+        }),
+      }).result,
+    ).lifecycle as { postStart?: { exec: { command: string[] } } } | undefined;
+  const command = classic()?.postStart?.exec.command;
+  assert.ok(command?.at(-1)?.includes("http://127.0.0.1:4191/ready"));
+  assert.equal(classic({ "config.meshctl.io/proxy-await": "disabled" }), undefined);
 });
