@@ -3,7 +3,7 @@ import { MeshError } from "../base/error.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { canIOf } from "../kube/request-words.ts";
 import { readStatusError } from "../kube/status-error.ts";
-import type { StatsReply } from "../observe/stats.ts";
+import type { HttpStatsRow, StatsReply } from "../observe/stats.ts";
 import type { PodFacts } from "../observe/workload.ts";
 import { type FanOut, fanOut, requireAllowed } from "./fan-out.ts";
 
@@ -13,8 +13,11 @@ export const STATS_DEADLINE_MS = 5000;
 /**
  * What the kubelet asks a pod is not traffic that anybody waits for: a container that is still starting refuses probes, and
  * figures that count them would show a rollout as an outage. The proxies' own `/metrics` count everything.
+ *
+ * The route is chosen by path, and many probe `/`: what a meshed client asks there is traffic. The kubelet has no identity.
  */
 const PROBE_ROUTE = "/default/probe";
+const isProbe = ({ route, tls }: HttpStatsRow): boolean => route === PROBE_ROUTE && tls !== "true";
 
 /** The answer of one pod's proxy. */
 export interface PodStats {
@@ -106,7 +109,7 @@ async function askStats(
     throw unreadable(pod, `has version ${String(parsed.version)}`);
   }
   const whole = parsed as StatsReply;
-  return { ...whole, http: whole.http.filter(({ route }) => route !== PROBE_ROUTE) };
+  return { ...whole, http: whole.http.filter((row) => !isProbe(row)) };
 }
 
 /** The API server's own refusals are `Status` objects; the proxy's are text. */

@@ -74,9 +74,17 @@ function shop(): FakeKube {
       }),
       "demo/books-1": buildReply({
         http: [
-          httpRow({ requests: 60, successes: 60, denied: 6, latency: [ms(7, 60)] }),
+          httpRow({ requests: 40, successes: 40, denied: 6, latency: [ms(7, 40)] }),
+          // A meshed client asks for the path that the kubelet probes.
+          httpRow({ route: "/default/probe", requests: 20, successes: 20, latency: [ms(7, 20)] }),
           // The kubelet's probes of a container that starts: nobody's traffic.
-          httpRow({ route: "/default/probe", requests: 60, failures: 60, latency: [ms(900, 60)] }),
+          httpRow({
+            route: "/default/probe",
+            tls: "no_tls_from_remote",
+            requests: 60,
+            failures: 60,
+            latency: [ms(900, 60)],
+          }),
         ],
       }),
       "demo/kv-1": buildReply({ tcp: [tcpRow({ open: 3 })] }),
