@@ -12,6 +12,8 @@ import type { ControlSettings } from "./control-settings.ts";
 import { destinationRoutes } from "./destination/destination-routes.ts";
 import { createCertifyClient } from "./identity/certify-client.ts";
 import { ClusterIndex, WATCHED } from "./index/cluster-index.ts";
+import { CUSTOM_KINDS } from "./index/custom-kinds.ts";
+import { OptionalKinds } from "./index/optional-kinds.ts";
 import { Views } from "./index/view.ts";
 import { createEventWriter } from "./injector/event-writer.ts";
 import { createFileValues } from "./injector/file-values.ts";
@@ -86,10 +88,25 @@ export async function runController(options: ControllerProcess): Promise<void> {
   const watching = stores.map(({ resource, store }) =>
     source.run(resource, (event) => store.handle(slim(event)), signal),
   );
-  const ready = Promise.all(stores.map(({ store }) => store.ready)).then(() => log.info("index filled"));
+  const optional = new OptionalKinds({
+    kinds: Object.values(CUSTOM_KINDS),
+    client,
+    source: {
+      run: (resource, listener, until) => source.run(resource, (event) => listener(slim(event)), until),
+    },
+    definitions: new ApiSource({ client, clock, random, log, metadataOnly: true }),
+    listener: index,
+    clock,
+    log,
+    signal,
+  });
+  const ready = Promise.all([...stores.map(({ store }) => store.ready), optional.ready]).then(() =>
+    log.info("index filled"),
+  );
   const cached = registry.gauge("cache_size", "Objects that are watched");
   registry.onScrape(() => {
     for (const { resource, store } of stores) cached.set(store.size, { kind: resource.plural });
+    for (const { kind, size } of optional.sizes()) cached.set(size, { kind });
   });
 
   let isServing = false;
@@ -106,6 +123,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
         ...stores.flatMap(({ resource, store }) =>
           store.isReady ? [] : [`${resource.plural}: not listed yet`],
         ),
+        ...optional.missing.map((kind) => `${kind}: not listed yet`),
       ],
     });
     stops.push(() => admin.stop());
@@ -158,7 +176,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
     await aborted(signal);
   } finally {
     await Promise.allSettled(stops.map((stop) => stop()));
-    if (signal.aborted) await Promise.all(watching);
+    if (signal.aborted) await Promise.all([...watching, optional.ended]);
   }
 }
 

@@ -14,6 +14,7 @@ export interface ApiSourceOptions {
   /** All namespaces by default. */
   readonly namespace?: string;
   readonly labelSelector?: string;
+  readonly metadataOnly?: boolean;
 }
 
 /**
@@ -33,12 +34,15 @@ export class ApiSource implements Source {
     listener: (event: SourceEvent) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { client, clock, random, namespace, labelSelector } = this.#options;
+    const { client, clock, random, namespace, labelSelector, metadataOnly } = this.#options;
     const log = this.#options.log.child({ resource: resource.plural });
     const backoff = new Backoff({ minMs: 800, maxMs: 30_000, jitterRatio: 1, random });
     let state: WatchState = { at: "empty" };
     while (!signal.aborted) {
-      const outcome = await watchStep({ client, clock, resource, signal, namespace, labelSelector }, state);
+      const outcome = await watchStep(
+        { client, clock, resource, signal, namespace, labelSelector, metadataOnly },
+        state,
+      );
       if (signal.aborted) break;
       for (const event of outcome.events) listener(event);
       state = outcome.next;

@@ -54,7 +54,12 @@ export interface WatchDependencies {
   readonly signal: AbortSignal;
   readonly namespace?: string | undefined;
   readonly labelSelector?: string | undefined;
+  /** Only the objects' metadata: they then have no spec and no status, and cost little. */
+  readonly metadataOnly?: boolean | undefined;
 }
+
+const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+const METADATA_WATCH = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 const PAGE_ITEMS = 500;
 /** The server ends a watch after this long; client-go asks for 5 to 10 minutes. */
@@ -78,11 +83,12 @@ export async function watchStep(dependencies: WatchDependencies, state: WatchSta
 }
 
 async function listPage(dependencies: WatchDependencies, continueToken: string): Promise<WatchOutcome> {
-  const { client, resource, namespace, labelSelector, signal } = dependencies;
+  const { client, resource, namespace, labelSelector, metadataOnly, signal } = dependencies;
   let list: KubeList;
   try {
     list = await client.request<KubeList>("GET", resourcePath(resource, namespace), {
       query: { limit: PAGE_ITEMS, continue: continueToken || undefined, labelSelector },
+      ...(metadataOnly && { accept: METADATA_LIST }),
       signal,
     });
   } catch (caught) {
@@ -111,7 +117,7 @@ async function openWatch(
   dependencies: WatchDependencies,
   state: WatchState & { at: "listed" },
 ): Promise<WatchOutcome> {
-  const { client, resource, namespace, labelSelector, signal } = dependencies;
+  const { client, resource, namespace, labelSelector, metadataOnly, signal } = dependencies;
   try {
     const stream = await client.stream(resourcePath(resource, namespace), {
       query: {
@@ -121,6 +127,7 @@ async function openWatch(
         timeoutSeconds: SERVER_TIMEOUT_SECONDS,
         labelSelector,
       },
+      ...(metadataOnly && { accept: METADATA_WATCH }),
       signal,
     });
     const { resourceVersion, failures } = state;

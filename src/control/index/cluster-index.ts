@@ -2,9 +2,12 @@ import { normaliseIp } from "../../base/ip.ts";
 import type { KubeObject } from "../../base/kube-object.ts";
 import { CUSTOM_KINDS } from "./custom-kinds.ts";
 import { CustomObjects } from "./custom-objects.ts";
+import { MultiMap } from "./multi-map.ts";
+import { RouteIndex } from "./route-index.ts";
+import { isRoute } from "./route-refs.ts";
 import { Topics } from "./topics.ts";
 
-/** What controllers watch. Order is that of start-up: what is looked up first comes first. */
+/** What controllers watch and every cluster has. Order is that of start-up: what is looked up first comes first. */
 export const WATCHED = [
   { group: "", version: "v1", plural: "namespaces", kind: "Namespace" },
   { group: "", version: "v1", plural: "nodes", kind: "Node" },
@@ -25,9 +28,11 @@ const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
  * | `pod/<ns>/<name>` | the pod |
  * | `node/<name>` | the node |
  * | `ip/<ip>` | which Services or pods have the address |
+ * | `routes/<kind>/<ns>/<name>` | the routes that name the object as their parent |
  */
 export class ClusterIndex {
   readonly topics = new Topics();
+  readonly routes = new RouteIndex(this.topics);
   /** Policies and routes; they have topics of their own. */
   readonly custom = new CustomObjects(this.topics, Object.values(CUSTOM_KINDS));
   readonly #namespaces = new Map<string, KubeObject>();
@@ -156,36 +161,8 @@ export class ClusterIndex {
       }
       default:
         this.custom.put(object, isPresent);
+        if (isRoute(object)) this.routes.put(object, isPresent);
     }
-  }
-}
-
-/** Value -> owners, with the way back, so that an owner's values can be replaced. */
-class MultiMap {
-  readonly #owners = new Map<string, Set<string>>();
-  readonly #values = new Map<string, readonly string[]>();
-
-  /** Owners in the order of their names. */
-  get(value: string): string[] {
-    return [...(this.#owners.get(value) ?? [])].sort();
-  }
-
-  /** Replaces an owner's values. Returns those that it had or has: whoever asked about one should ask again. */
-  set(owner: string, values: readonly string[]): string[] {
-    const previous = this.#values.get(owner) ?? [];
-    for (const value of previous) {
-      const owners = this.#owners.get(value)!;
-      owners.delete(owner);
-      if (owners.size === 0) this.#owners.delete(value);
-    }
-    for (const value of values) {
-      const owners = this.#owners.get(value);
-      if (owners) owners.add(owner);
-      else this.#owners.set(value, new Set([owner]));
-    }
-    if (values.length > 0) this.#values.set(owner, values);
-    else this.#values.delete(owner);
-    return [...new Set([...previous, ...values])];
   }
 }
 
