@@ -278,6 +278,29 @@ export declare type RequestRedirect = Message<"io.linkerd.proxy.http_route.Reque
 export declare const RequestRedirectSchema: GenMessage<RequestRedirect>;
 
 /**
+ * Ours: what the application's request becomes before it is sent. Empty host: as it is.
+ *
+ * @generated from message io.linkerd.proxy.http_route.UrlRewrite
+ */
+export declare type UrlRewrite = Message<"io.linkerd.proxy.http_route.UrlRewrite"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * @generated from field: io.linkerd.proxy.http_route.PathModifier path = 2;
+   */
+  path?: PathModifier | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.http_route.UrlRewrite.
+ * Use `create(UrlRewriteSchema)` to create a new message.
+ */
+export declare const UrlRewriteSchema: GenMessage<UrlRewrite>;
+
+/**
  * @generated from message io.linkerd.proxy.http_route.PathModifier
  */
 export declare type PathModifier = Message<"io.linkerd.proxy.http_route.PathModifier"> & {

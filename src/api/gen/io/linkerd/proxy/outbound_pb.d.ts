@@ -7,7 +7,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { TcpAddress } from "./net_pb.js";
 import type { Metadata } from "./meta_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts } from "./http_route_pb.js";
+import type { HostMatch, HttpFailureInjector, HttpRouteMatch, Ratio, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts, UrlRewrite } from "./http_route_pb.js";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.js";
 import type { Forbidden, Invalid } from "./opaque_route_pb.js";
 import type { SniMatch } from "./tls_route_pb.js";
@@ -315,6 +315,18 @@ export declare type HttpRoute_Rule = Message<"io.linkerd.proxy.outbound.HttpRout
    * @generated from field: bool allow_l5d_request_headers = 7;
    */
   allowL5dRequestHeaders: boolean;
+
+  /**
+   * Ours, as all fields from 1000 are. In a field of the rule, because an unknown kind of filter would invalidate the policy elsewhere.
+   *
+   * @generated from field: io.linkerd.proxy.http_route.UrlRewrite url_rewrite = 1000;
+   */
+  urlRewrite?: UrlRewrite | undefined;
+
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.HttpRoute.Mirror mirrors = 1001;
+   */
+  mirrors: HttpRoute_Mirror[];
 };
 
 /**
@@ -460,6 +472,16 @@ export declare type HttpRoute_RouteBackend = Message<"io.linkerd.proxy.outbound.
    * @deprecated
    */
   requestTimeout?: Duration | undefined;
+
+  /**
+   * @generated from field: io.linkerd.proxy.http_route.UrlRewrite url_rewrite = 1000;
+   */
+  urlRewrite?: UrlRewrite | undefined;
+
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.HttpRoute.Mirror mirrors = 1001;
+   */
+  mirrors: HttpRoute_Mirror[];
 };
 
 /**
@@ -467,6 +489,29 @@ export declare type HttpRoute_RouteBackend = Message<"io.linkerd.proxy.outbound.
  * Use `create(HttpRoute_RouteBackendSchema)` to create a new message.
  */
 export declare const HttpRoute_RouteBackendSchema: GenMessage<HttpRoute_RouteBackend>;
+
+/**
+ * A copy of the request goes there, and its answer nowhere. Absent ratio: always.
+ *
+ * @generated from message io.linkerd.proxy.outbound.HttpRoute.Mirror
+ */
+export declare type HttpRoute_Mirror = Message<"io.linkerd.proxy.outbound.HttpRoute.Mirror"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.Backend backend = 1;
+   */
+  backend?: Backend | undefined;
+
+  /**
+   * @generated from field: io.linkerd.proxy.http_route.Ratio ratio = 2;
+   */
+  ratio?: Ratio | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.HttpRoute.Mirror.
+ * Use `create(HttpRoute_MirrorSchema)` to create a new message.
+ */
+export declare const HttpRoute_MirrorSchema: GenMessage<HttpRoute_Mirror>;
 
 /**
  * @generated from message io.linkerd.proxy.outbound.HttpRoute.WeightedRouteBackend
