@@ -21,7 +21,7 @@ import type { Track, View, ViewSpec, Views } from "../index/view.ts";
 import { decodeIp } from "../serve/encode-values.ts";
 import { tryParseWorkloadToken } from "../serve/tokens.ts";
 import { UpdateQueue } from "../serve/update-queue.ts";
-import { defaultServer } from "./inbound-server.ts";
+import { portPolicy } from "./inbound/port-policy.ts";
 import { egressPolicy, servicePolicy } from "./outbound-policy.ts";
 
 export interface PolicyOptions {
@@ -87,7 +87,7 @@ function inboundView(
       track(`pod/${namespace}/${pod}`);
       const object = index.pod(namespace, pod);
       if (!object) return failure(`pod ${namespace}/${pod} is not known`, Code.NotFound);
-      return state(ServerSchema, defaultServer(object, port, settings));
+      return state(ServerSchema, portPolicy({ index, settings, track }, object, port));
     },
   });
 }

@@ -1,0 +1,172 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type ProxyProtocolSchema,
+  type Server,
+  ServerSchema,
+} from "../../../api/gen/io/linkerd/proxy/inbound_pb.js";
+import type { KubeObject } from "../../../base/kube-object.ts";
+import type { ControlSettings } from "../../control-settings.ts";
+import type { ClusterIndex } from "../../index/cluster-index.ts";
+import { CUSTOM_KINDS } from "../../index/custom-kinds.ts";
+import { isOpaquePort } from "../../index/pod-facts.ts";
+import type { Track } from "../../index/view.ts";
+import { encodeDuration } from "../../serve/encode-values.ts";
+import { type PolicyTarget, parseAuthorizationPolicy, policyAuthorization } from "./authorization-policy.ts";
+import type { AuthzInit } from "./clients.ts";
+import { everythingRoute, type HttpRouteInit, probeRoute } from "./default-routes.ts";
+import { defaultAuthorizations, defaultPolicyOf } from "./defaults.ts";
+import { POLICY_GROUP } from "./names.ts";
+import { rateLimitOf } from "./rate-limit.ts";
+import { serverAuthorization } from "./server-authorization.ts";
+import { parseServer, type ServerSpec, selectsPort } from "./server-spec.ts";
+
+const DETECT_TIMEOUT_MS = 10_000;
+
+type ProtocolInit = MessageInitShape<typeof ProxyProtocolSchema>;
+
+export interface PolicyReader {
+  readonly index: ClusterIndex;
+  readonly settings: ControlSettings;
+  readonly track: Track;
+}
+
+/**
+ * Who may reach a port of a pod: the oldest Server that selects it and what refers to that, else the default policy (reference
+ * control-plane 6.1).
+ *
+ * Nothing is said about loopback: each proxy adds an authorization for its own host, which it knows better than we do.
+ */
+export function portPolicy(reader: PolicyReader, pod: KubeObject, port: number): Server {
+  const server = findServer(reader, pod, port);
+  return server ? selectedPolicy(reader, pod, port, server) : unselectedPolicy(reader, pod, port);
+}
+
+interface SelectedServer {
+  readonly object: KubeObject;
+  readonly spec: ServerSpec;
+}
+
+/** Servers that select the same port do not add up: the oldest wins, then the first by name. */
+function findServer(
+  { index, track }: PolicyReader,
+  pod: KubeObject,
+  port: number,
+): SelectedServer | undefined {
+  for (const object of index.custom.list(CUSTOM_KINDS.server, pod.metadata.namespace ?? "", track)) {
+    const spec = parseServer(object).value;
+    if (spec && selectsPort(spec, pod, port)) return { object, spec };
+  }
+  return undefined;
+}
+
+function unselectedPolicy({ settings }: PolicyReader, pod: KubeObject, port: number): Server {
+  const policy = defaultPolicyOf(pod, port, settings);
+  return create(ServerSchema, {
+    protocol: isOpaquePort(pod, port, settings)
+      ? { kind: { case: "opaque", value: {} } }
+      : detect([everythingRoute(), ...probes(pod, port)]),
+    authorizations: defaultAuthorizations(policy, settings.clusterNetworks),
+    labels: { group: "", kind: "default", name: policy },
+  });
+}
+
+function selectedPolicy(reader: PolicyReader, pod: KubeObject, port: number, server: SelectedServer): Server {
+  const { object, spec } = server;
+  return create(ServerSchema, {
+    protocol: protocolOf(reader, pod, port, server),
+    authorizations: [
+      ...serverAuthorizations(reader, object),
+      ...defaultAuthorizations(spec.accessPolicy, reader.settings.clusterNetworks),
+    ],
+    labels: { group: POLICY_GROUP, kind: "server", name: object.metadata.name! },
+  });
+}
+
+function protocolOf(
+  reader: PolicyReader,
+  pod: KubeObject,
+  port: number,
+  { object, spec }: SelectedServer,
+): ProtocolInit {
+  const name = object.metadata.name!;
+  switch (spec.protocol) {
+    case "opaque":
+      return { kind: { case: "opaque", value: {} } };
+    case "TLS":
+      return { kind: { case: "tls", value: {} } };
+    case "gRPC":
+      return { kind: { case: "grpc", value: { routes: [] } } };
+    case "HTTP/1":
+    case "HTTP/2": {
+      const localRateLimit = limitOf(reader, object);
+      const value = {
+        routes: httpRoutes(reader, pod, port, name),
+        ...(localRateLimit && { localRateLimit }),
+      };
+      return { kind: { case: spec.protocol === "HTTP/1" ? "http1" : "http2", value } };
+    }
+    case "unknown": {
+      const httpLocalRateLimit = limitOf(reader, object);
+      return detect(httpRoutes(reader, pod, port, name), httpLocalRateLimit);
+    }
+  }
+}
+
+function httpRoutes(_reader: PolicyReader, pod: KubeObject, port: number, _server: string): HttpRouteInit[] {
+  return [everythingRoute(), ...probes(pod, port)];
+}
+
+function limitOf({ index, settings, track }: PolicyReader, { metadata }: KubeObject) {
+  const policies = index.custom.list(CUSTOM_KINDS.rateLimit, metadata.namespace ?? "", track);
+  return rateLimitOf(metadata.name!, policies, settings);
+}
+
+/** Everything that lets somebody through to a Server, its own accessPolicy aside. By kind and age, so that answers repeat. */
+function serverAuthorizations(reader: PolicyReader, server: KubeObject): AuthzInit[] {
+  const { index, settings, track } = reader;
+  const { namespace = "", name } = server.metadata;
+  const authorizations: AuthzInit[] = [];
+  for (const object of index.custom.list(CUSTOM_KINDS.serverAuthorization, namespace, track)) {
+    const authorization = serverAuthorization(object, server, settings);
+    if (authorization) authorizations.push(authorization);
+  }
+  authorizations.push(
+    ...policyAuthorizations(
+      reader,
+      namespace,
+      (target) => target.kind === "Namespace" || (target.kind === "Server" && target.name === name),
+    ),
+  );
+  return authorizations;
+}
+
+/** What the AuthorizationPolicies of a namespace give to a target. */
+export function policyAuthorizations(
+  { index, settings, track }: PolicyReader,
+  namespace: string,
+  isTarget: (target: PolicyTarget) => boolean,
+): AuthzInit[] {
+  const authorizations: AuthzInit[] = [];
+  for (const object of index.custom.list(CUSTOM_KINDS.authorizationPolicy, namespace, track)) {
+    const spec = parseAuthorizationPolicy(object).value;
+    if (!spec || !isTarget(spec.target)) continue;
+    const authorization = policyAuthorization(object, index, settings, track);
+    if (authorization) authorizations.push(authorization);
+  }
+  return authorizations;
+}
+
+function probes(pod: KubeObject, port: number): HttpRouteInit[] {
+  const route = probeRoute(pod, port);
+  return route ? [route] : [];
+}
+
+function detect(httpRoutes: HttpRouteInit[], httpLocalRateLimit?: ReturnType<typeof limitOf>): ProtocolInit {
+  const timeout = encodeDuration(DETECT_TIMEOUT_MS);
+  return {
+    kind: {
+      case: "detect",
+      value: { timeout, httpRoutes, ...(httpLocalRateLimit && { httpLocalRateLimit }) },
+    },
+  };
+}
