@@ -16,6 +16,7 @@ export const APP_PACKAGES: Readonly<Record<string, string>> = {
   "redis-cli": "redis-tools",
   // An SSH server speaks first.
   "/usr/sbin/dropbear": "dropbear-bin",
+  dropbearkey: "dropbear-bin",
   "ssh-keyscan": "openssh-client",
   // Debian's own: another one on the PATH has its library elsewhere.
   "/usr/bin/python3.11": "python3.11-minimal",

@@ -15,6 +15,7 @@ import {
   pods,
   rolledOut,
   type StatRow,
+  startMeshctl,
 } from "./support/cluster.ts";
 import { deployment, goServer, IDLE } from "./support/objects.ts";
 import { NGINX_CONF, WEB_SOCKET_CLIENT, WEB_SOCKET_SERVER } from "./support/programs.ts";
@@ -63,7 +64,11 @@ before(
       ...deployment({
         ...server,
         name: "ssh",
-        command: ["dropbear", "-F", "-E", "-R", "-r", "/tmp/host-key", "-p", "2222"],
+        command: [
+          "sh",
+          "-c",
+          "dropbearkey -t ed25519 -f /tmp/key && exec dropbear -F -E -r /tmp/key -p 2222",
+        ],
         ports: [2222],
         readyTcp: true,
       }),
@@ -187,8 +192,7 @@ claim(
 );
 
 claim("tap shows a request as it passes, over mutual TLS", async () => {
-  const { startProcess, BUILT_ENTRY } = await import("../support/run-process.ts");
-  const tap = startProcess(process.execPath, [BUILT_ENTRY, "tap", "deploy/go", "-n", namespace]);
+  const tap = startMeshctl(["tap", "deploy/go", "-n", namespace]);
   try {
     await tap.waitFor(/^req id=\S+ proxy=in .*tls=true.* :method=GET /m, LIMIT_MS);
     await tap.waitFor(/^rsp id=.* :status=200/m, LIMIT_MS);

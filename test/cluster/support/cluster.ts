@@ -8,9 +8,11 @@ import { dirname, join } from "node:path";
 import {
   BUILT_ENTRY,
   describeRun,
+  type RunningProcess,
   type RunOptions,
   type RunResult,
   runProcess,
+  startProcess,
 } from "../../support/run-process.ts";
 
 /** Every program of the suite's pods is in one image. */
@@ -50,6 +52,11 @@ export function kubectl(args: readonly string[], options: RunOptions = {}): Prom
 
 export function meshctl(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   return runProcess(process.execPath, [ENTRY, ...args], { limitMs: LIMIT_MS, ...options });
+}
+
+/** A verb that goes on: `tap`. */
+export function startMeshctl(args: readonly string[]): RunningProcess {
+  return startProcess(process.execPath, [ENTRY, ...args]);
 }
 
 /** `meshctl ... | kubectl ... -f -`, as documented. */

@@ -1,0 +1,74 @@
+/** Ports that bypass the proxy, seen from both ends. */
+import assert from "node:assert/strict";
+import { claim, createNamespace } from "./support/claims.ts";
+import { apply, execIn, kubectl, pods, rolledOut } from "./support/cluster.ts";
+import { deployment, IDLE } from "./support/objects.ts";
+
+claim("a skipped inbound port is reached past the server's proxy, and others through it", async () => {
+  const namespace = await createNamespace("skip-in", { meshed: true });
+  const annotations = { "config.meshctl.io/skip-inbound-ports": "9999" };
+  await apply([
+    ...peers(namespace, annotations),
+    ...deployment({
+      namespace,
+      name: "client",
+      command: IDLE,
+      annotations: { "meshctl.io/inject": "disabled" },
+    }),
+  ]);
+  await rolledOut(namespace, "deploy/peer", "deploy/client");
+  const client = await addressOf(namespace, "app=client");
+  // The application sees who connected: the client itself, or the proxy of its own pod.
+  assert.equal(await peerSeen(namespace, "peer", 9999), client);
+  assert.notEqual(await peerSeen(namespace, "peer", 9998), client);
+});
+
+claim("a skipped outbound port leaves past the client's proxy, and others through it", async () => {
+  const namespace = await createNamespace("skip-out", { meshed: true });
+  const annotations = { "config.meshctl.io/skip-outbound-ports": "9999" };
+  await apply([
+    ...peers(namespace, {}),
+    ...deployment({ namespace, name: "client", command: IDLE, annotations }),
+  ]);
+  await rolledOut(namespace, "deploy/peer", "deploy/client");
+  await peerSeen(namespace, "peer", 9999);
+  await peerSeen(namespace, "peer", 9998);
+  const [pod] = await pods(namespace, "app=peer");
+  const { stdout } = await kubectl([
+    ...[
+      "get",
+      "--raw",
+      `/api/v1/namespaces/${namespace}/pods/${pod!.metadata.name}:4191/proxy/stats?window=60s`,
+    ],
+  ]);
+  const { tcp } = JSON.parse(stdout) as { tcp: { direction: string; target: string; tls: string }[] };
+  const tlsOf = (port: number) =>
+    tcp
+      .filter(({ direction, target }) => direction === "inbound" && target === String(port))
+      .map(({ tls }) => tls);
+  assert.deepEqual(tlsOf(9998), ["true"], stdout);
+  assert.deepEqual(tlsOf(9999), ["no_tls_from_remote"], stdout);
+});
+
+function peers(namespace: string, annotations: Readonly<Record<string, string>>): object[] {
+  const script = "app peer --addr=:9998 & exec app peer --addr=:9999";
+  return deployment({
+    namespace,
+    name: "peer",
+    command: ["sh", "-c", script],
+    ports: [9999, 9998],
+    annotations,
+  });
+}
+
+async function addressOf(namespace: string, selector: string): Promise<string> {
+  const [pod] = await pods(namespace, selector);
+  return pod!.status.podIP!;
+}
+
+/** The address of the client as the application on that port sees it. */
+async function peerSeen(namespace: string, host: string, port: number): Promise<string> {
+  const script = `for i in 1 2 3 4 5 6 7 8 9 10; do nc -w 5 ${host} ${port} </dev/null && exit 0; sleep 1; done; exit 1`;
+  const { stdout } = await execIn(namespace, "deploy/client", ["sh", "-c", script]);
+  return stdout.trim().replace(/:\d+$/, "");
+}
