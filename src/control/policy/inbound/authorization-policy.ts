@@ -1,9 +1,7 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
 import { ALL_NETWORKS } from "../../../policy/default-policy.ts";
-import type { ControlSettings } from "../../control-settings.ts";
-import type { ClusterIndex } from "../../index/cluster-index.ts";
 import { CUSTOM_KINDS } from "../../index/custom-kinds.ts";
-import type { Track } from "../../index/view.ts";
+import { GATEWAY_GROUP, POLICY_GROUP } from "../../index/route-refs.ts";
 import {
   meshTlsIdentities,
   parseMeshTlsAuthentication,
@@ -16,8 +14,9 @@ import {
   type IdentityMatch,
   serviceAccountIdentity,
 } from "./clients.ts";
-import { GATEWAY_GROUP, kindInWords, type ObjectRef, POLICY_GROUP, refersTo } from "./names.ts";
+import { kindInWords, type ObjectRef, refersTo } from "./names.ts";
 import { createParser } from "./parse-spec.ts";
+import type { PolicyReader } from "./policy-reader.ts";
 
 interface QualifiedName {
   readonly namespace: string;
@@ -96,11 +95,9 @@ export const parseAuthorizationPolicy = createParser<AuthorizationPolicySpec>((s
  * What an AuthorizationPolicy gives to its target: clients that come from the networks AND have an identity that it asks for. Asking
  * for nothing lets everybody in. A reference to nothing (or to something broken) drops the policy: nobody is let in by a mistake.
  */
-export function policyAuthorization(
+function policyAuthorization(
   object: KubeObject,
-  index: ClusterIndex,
-  settings: ControlSettings,
-  track: Track,
+  { index, settings, track }: PolicyReader,
 ): AuthzInit | undefined {
   const spec = parseAuthorizationPolicy(object).value;
   if (!spec) return undefined;
@@ -115,15 +112,29 @@ export function policyAuthorization(
   const { namespace = "", name = "" } = object.metadata;
   const source = { kind: "authorizationpolicy", namespace, name };
   if (!spec.clients) return encodeAuthorization(source, networks, { kind: "unauthenticated" });
-  const identities = identitiesOf(spec.clients, index, settings, track);
+  const identities = identitiesOf(spec.clients, { index, settings, track });
   return identities && encodeAuthorization(source, networks, { kind: "identities", identities });
+}
+
+/** What the AuthorizationPolicies of a namespace give to a target. */
+export function policyAuthorizations(
+  reader: PolicyReader,
+  namespace: string,
+  isTarget: (target: PolicyTarget) => boolean,
+): AuthzInit[] {
+  const authorizations: AuthzInit[] = [];
+  for (const object of reader.index.custom.list(CUSTOM_KINDS.authorizationPolicy, namespace, reader.track)) {
+    const spec = parseAuthorizationPolicy(object).value;
+    if (!spec || !isTarget(spec.target)) continue;
+    const authorization = policyAuthorization(object, reader);
+    if (authorization) authorizations.push(authorization);
+  }
+  return authorizations;
 }
 
 function identitiesOf(
   clients: NonNullable<AuthorizationPolicySpec["clients"]>,
-  index: ClusterIndex,
-  settings: ControlSettings,
-  track: Track,
+  { index, settings, track }: PolicyReader,
 ): IdentityMatch[] | undefined {
   if (clients.kind === "ServiceAccount") return [{ exact: serviceAccountIdentity(clients, settings) }];
   const found = index.custom.get(CUSTOM_KINDS.meshTlsAuthentication, clients.namespace, clients.name, track);

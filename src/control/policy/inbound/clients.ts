@@ -3,8 +3,8 @@ import type { AuthzSchema } from "../../../api/gen/io/linkerd/proxy/inbound_pb.j
 import { type Network, networkContains, tryParseNetwork } from "../../../base/ip.ts";
 import { workloadIdentity } from "../../../base/names.ts";
 import type { ControlSettings } from "../../control-settings.ts";
+import { POLICY_GROUP } from "../../index/route-refs.ts";
 import { encodeNetwork } from "../../serve/encode-values.ts";
-import { POLICY_GROUP } from "./names.ts";
 import type { Report } from "./parse-spec.ts";
 
 /** Addresses that clients may come from. */

@@ -1,6 +1,3 @@
-export const POLICY_GROUP = "policy.meshctl.io";
-export const GATEWAY_GROUP = "gateway.networking.k8s.io";
-
 /** A reference to another object. Absent groups are Kubernetes' core group. */
 export interface ObjectRef {
   readonly group?: string;

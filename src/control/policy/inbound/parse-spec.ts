@@ -1,4 +1,5 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
+import { RouteProblem } from "../routes/route-problem.ts";
 
 /** What is wrong with an object, where, and what would be right. */
 export interface Problem {
@@ -47,7 +48,9 @@ function parse<T>(
     );
     if (problems.length === 0) return { value, problems };
   } catch (caught) {
-    if (problems.length === 0)
+    if (caught instanceof RouteProblem) {
+      problems.push({ field: caught.field, message: caught.message.slice(caught.field.length + 2) });
+    } else if (problems.length === 0)
       problems.push({
         field: "spec",
         message: `has not the shape of the schema: ${(caught as Error).message}`,

@@ -5,17 +5,16 @@ import {
   ServerSchema,
 } from "../../../api/gen/io/linkerd/proxy/inbound_pb.js";
 import type { KubeObject } from "../../../base/kube-object.ts";
-import type { ControlSettings } from "../../control-settings.ts";
-import type { ClusterIndex } from "../../index/cluster-index.ts";
 import { CUSTOM_KINDS } from "../../index/custom-kinds.ts";
 import { isOpaquePort } from "../../index/pod-facts.ts";
-import type { Track } from "../../index/view.ts";
+import { POLICY_GROUP } from "../../index/route-refs.ts";
 import { encodeDuration } from "../../serve/encode-values.ts";
-import { type PolicyTarget, parseAuthorizationPolicy, policyAuthorization } from "./authorization-policy.ts";
+import { policyAuthorizations } from "./authorization-policy.ts";
 import type { AuthzInit } from "./clients.ts";
-import { everythingRoute, type HttpRouteInit, probeRoute } from "./default-routes.ts";
+import type { HttpRouteInit } from "./default-routes.ts";
 import { defaultAuthorizations, defaultPolicyOf } from "./defaults.ts";
-import { POLICY_GROUP } from "./names.ts";
+import { grpcRoutes, httpRoutes, withoutRoutes } from "./inbound-routes.ts";
+import type { PolicyReader } from "./policy-reader.ts";
 import { rateLimitOf } from "./rate-limit.ts";
 import { serverAuthorization } from "./server-authorization.ts";
 import { parseServer, type ServerSpec, selectsPort } from "./server-spec.ts";
@@ -23,12 +22,6 @@ import { parseServer, type ServerSpec, selectsPort } from "./server-spec.ts";
 const DETECT_TIMEOUT_MS = 10_000;
 
 type ProtocolInit = MessageInitShape<typeof ProxyProtocolSchema>;
-
-export interface PolicyReader {
-  readonly index: ClusterIndex;
-  readonly settings: ControlSettings;
-  readonly track: Track;
-}
 
 /**
  * Who may reach a port of a pod: the oldest Server that selects it and what refers to that, else the default policy (reference
@@ -64,7 +57,7 @@ function unselectedPolicy({ settings }: PolicyReader, pod: KubeObject, port: num
   return create(ServerSchema, {
     protocol: isOpaquePort(pod, port, settings)
       ? { kind: { case: "opaque", value: {} } }
-      : detect([everythingRoute(), ...probes(pod, port)]),
+      : detect(withoutRoutes(pod, port)),
     authorizations: defaultAuthorizations(policy, settings.clusterNetworks),
     labels: { group: "", kind: "default", name: policy },
   });
@@ -88,32 +81,27 @@ function protocolOf(
   port: number,
   { object, spec }: SelectedServer,
 ): ProtocolInit {
-  const name = object.metadata.name!;
   switch (spec.protocol) {
     case "opaque":
       return { kind: { case: "opaque", value: {} } };
     case "TLS":
       return { kind: { case: "tls", value: {} } };
     case "gRPC":
-      return { kind: { case: "grpc", value: { routes: [] } } };
+      return { kind: { case: "grpc", value: { routes: grpcRoutes(reader, pod, port, object) } } };
     case "HTTP/1":
     case "HTTP/2": {
       const localRateLimit = limitOf(reader, object);
       const value = {
-        routes: httpRoutes(reader, pod, port, name),
+        routes: httpRoutes(reader, pod, port, object),
         ...(localRateLimit && { localRateLimit }),
       };
       return { kind: { case: spec.protocol === "HTTP/1" ? "http1" : "http2", value } };
     }
     case "unknown": {
       const httpLocalRateLimit = limitOf(reader, object);
-      return detect(httpRoutes(reader, pod, port, name), httpLocalRateLimit);
+      return detect(httpRoutes(reader, pod, port, object), httpLocalRateLimit);
     }
   }
-}
-
-function httpRoutes(_reader: PolicyReader, pod: KubeObject, port: number, _server: string): HttpRouteInit[] {
-  return [everythingRoute(), ...probes(pod, port)];
 }
 
 function limitOf({ index, settings, track }: PolicyReader, { metadata }: KubeObject) {
@@ -138,27 +126,6 @@ function serverAuthorizations(reader: PolicyReader, server: KubeObject): AuthzIn
     ),
   );
   return authorizations;
-}
-
-/** What the AuthorizationPolicies of a namespace give to a target. */
-export function policyAuthorizations(
-  { index, settings, track }: PolicyReader,
-  namespace: string,
-  isTarget: (target: PolicyTarget) => boolean,
-): AuthzInit[] {
-  const authorizations: AuthzInit[] = [];
-  for (const object of index.custom.list(CUSTOM_KINDS.authorizationPolicy, namespace, track)) {
-    const spec = parseAuthorizationPolicy(object).value;
-    if (!spec || !isTarget(spec.target)) continue;
-    const authorization = policyAuthorization(object, index, settings, track);
-    if (authorization) authorizations.push(authorization);
-  }
-  return authorizations;
-}
-
-function probes(pod: KubeObject, port: number): HttpRouteInit[] {
-  const route = probeRoute(pod, port);
-  return route ? [route] : [];
 }
 
 function detect(httpRoutes: HttpRouteInit[], httpLocalRateLimit?: ReturnType<typeof limitOf>): ProtocolInit {

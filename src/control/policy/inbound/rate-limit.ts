@@ -2,8 +2,9 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HttpLocalRateLimitSchema } from "../../../api/gen/io/linkerd/proxy/inbound_pb.js";
 import type { KubeObject } from "../../../base/kube-object.ts";
 import type { ControlSettings } from "../../control-settings.ts";
+import { POLICY_GROUP } from "../../index/route-refs.ts";
 import { serviceAccountIdentity } from "./clients.ts";
-import { kindInWords, type ObjectRef, POLICY_GROUP, refersTo } from "./names.ts";
+import { kindInWords, type ObjectRef, refersTo } from "./names.ts";
 import { createParser, type Report } from "./parse-spec.ts";
 
 interface RateLimitSpec {

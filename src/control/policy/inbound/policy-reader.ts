@@ -1,0 +1,11 @@
+import type { ControlSettings } from "../../control-settings.ts";
+import type { ClusterIndex } from "../../index/cluster-index.ts";
+import type { Track } from "../../index/view.ts";
+
+/** What a policy is computed from. */
+export interface PolicyReader {
+  readonly index: ClusterIndex;
+  readonly settings: ControlSettings;
+  /** Told of each topic that was looked at. */
+  readonly track: Track;
+}
