@@ -1,7 +1,7 @@
 import { formatGoDuration } from "../base/duration.ts";
 import { MeshError } from "../base/error.ts";
 import type { KubeClient } from "../kube/client.ts";
-import { canIOf } from "../kube/request-words.ts";
+import { canICommand, canIOf } from "../kube/request-words.ts";
 import { readStatusError } from "../kube/status-error.ts";
 import type { HttpStatsRow, StatsReply } from "../observe/stats.ts";
 import type { PodFacts } from "../observe/workload.ts";
@@ -98,7 +98,7 @@ async function askStats(
     timeoutMs: STATS_DEADLINE_MS,
     ...(signal ? { signal } : {}),
   });
-  if (reply.status !== 200) throw refusal(pod, reply.status, reply.body);
+  if (reply.status !== 200) throw refusal(kube, pod, reply.status, reply.body);
   let parsed: Partial<StatsReply>;
   try {
     parsed = JSON.parse(reply.body.toString("utf8"));
@@ -113,7 +113,7 @@ async function askStats(
 }
 
 /** The API server's own refusals are `Status` objects; the proxy's are text. */
-function refusal(pod: PodFacts, status: number, body: Buffer): MeshError {
+function refusal(kube: KubeClient, pod: PodFacts, status: number, body: Buffer): MeshError {
   const text = body.toString("utf8").trim();
   const answer = readStatusError(status, body);
   if (answer.reason === "Forbidden") {
@@ -128,7 +128,7 @@ function refusal(pod: PodFacts, status: number, body: Buffer): MeshError {
       kind: "environment",
       code: "KUBE_FORBIDDEN",
       message: `get pods/proxy in namespace ${pod.namespace}: ${answer.message}`,
-      hint: `ask for the permission; this shows whether you have it: kubectl auth can-i ${canIOf(right)}`,
+      hint: `ask for the permission; this shows whether you have it: ${canICommand(canIOf(right), kube.as)}`,
       anchor: "k8s-forbidden",
       cause: answer,
     });

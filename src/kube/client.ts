@@ -13,6 +13,8 @@ export interface KubeClient {
   readonly namespace: string;
   /** Name of the context, for messages; "" in-cluster. */
   readonly context: string;
+  /** Whom requests impersonate (`--as`), for commands to paste. */
+  readonly as?: string | undefined;
 
   /**
    * JSON in, JSON out.

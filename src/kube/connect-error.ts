@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { MeshError, systemErrorCode } from "../base/error.ts";
-import { canIOf, describeRequest } from "./request-words.ts";
+import { canICommand, canIOf, describeRequest } from "./request-words.ts";
 import type { KubeStatusError } from "./status-error.ts";
 
 /** What the messages need to know about the connection. */
@@ -127,8 +127,8 @@ function statusHint(
     // The same right, but for the name, which only the request knows: then its own words are the exact ones.
     const right = refused === undefined || asked.replace(/\/\S+/, "") === refused ? asked : refused;
     // Whoever may not impersonate is asked as the one who is logged in.
-    const whom = as === undefined || refused?.startsWith("impersonate ") ? "" : ` --as ${quoteForShell(as)}`;
-    return `ask for the permission; this shows whether you have it: kubectl auth can-i ${right}${whom}`;
+    const whom = refused?.startsWith("impersonate ") ? undefined : as;
+    return `ask for the permission; this shows whether you have it: ${canICommand(right, whom)}`;
   }
   if (status === 429 || status === 503) return `the API server ${where} is overloaded or starting; try again`;
   return undefined;
@@ -146,10 +146,6 @@ function readRefusal(message: string): string | undefined {
   if (!match) return undefined;
   const [, verb, resource, subresource, group, namespace] = match;
   return canIOf({ verb: verb!, group: group!, resource: resource!, subresource, namespace });
-}
-
-function quoteForShell(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** When the client certificate ran out, if it did. */

@@ -41,6 +41,7 @@ class HttpKubeClient implements KubeClient {
   readonly server: string;
   readonly namespace: string;
   readonly context: string;
+  readonly as: string | undefined;
   readonly #connection: KubeConnection;
   readonly #options: KubeClientOptions;
   readonly #clock: Clock;
@@ -51,6 +52,7 @@ class HttpKubeClient implements KubeClient {
     this.server = connection.server;
     this.namespace = connection.namespace;
     this.context = connection.context;
+    this.as = options.as;
     this.#connection = connection;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
@@ -257,7 +259,7 @@ class HttpKubeClient implements KubeClient {
     return {
       server: this.server,
       context: this.context,
-      as: this.#options.as,
+      as: this.as,
       clientCert: proof.cert,
       nowMs: this.#clock.now(),
     };

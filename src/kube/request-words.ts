@@ -74,3 +74,12 @@ export function canIOf({ verb, group, resource, subresource, name, namespace }: 
   const scope = CLUSTER_SCOPED.has(resource) ? "" : namespace === undefined ? " -A" : ` -n ${namespace}`;
   return `${verb} ${full}${sub}${scope}`;
 }
+
+/** A line to paste that shows whether the one whom the requests are made as has the right. */
+export function canICommand(canI: string, as: string | undefined): string {
+  return `kubectl auth can-i ${canI}${as === undefined ? "" : ` --as ${quoteForShell(as)}`}`;
+}
+
+function quoteForShell(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,6 +1,7 @@
 import type { KubeObject } from "../../base/kube-object.ts";
 import {
   CONFIG_PREFIX,
+  INIT_CONTAINER,
   INJECT_ANNOTATION,
   PROXY_CONTAINER,
   PROXY_VERSION_ANNOTATION,
@@ -9,6 +10,7 @@ import {
 import { type CheckCategory, CheckFailed, type CheckInputs, Skipped } from "../check.ts";
 import { podTrouble } from "../pod-state.ts";
 import { listMeshedPods, listObjects, podName, readObject, readValues } from "../read.ts";
+import { portClash } from "./port-clash.ts";
 
 export const dataPlaneIdentity: CheckCategory = {
   name: "meshctl-identity-data-plane",
@@ -35,6 +37,9 @@ export const dataPlaneIdentity: CheckCategory = {
   ],
 };
 
+/** Refusals that are about a container of ours. */
+const NAMES_OURS = new RegExp(`"(${PROXY_CONTAINER}|${INIT_CONTAINER})"`);
+
 export const dataPlane: CheckCategory = {
   name: "meshctl-data-plane",
   checks: [
@@ -51,6 +56,27 @@ export const dataPlane: CheckCategory = {
       },
     },
     {
+      anchor: "pod-security",
+      label: "pods with a proxy can be created",
+      async run(inputs) {
+        const scope =
+          inputs.dataPlaneNamespace === undefined ? "" : `/namespaces/${inputs.dataPlaneNamespace}`;
+        const sets = await listObjects(inputs, `/apis/apps/v1${scope}/replicasets`);
+        const lines = sets.flatMap((set) =>
+          ((set.status?.conditions ?? []) as { type: string; status: string; message?: string }[])
+            .filter(
+              ({ type, status, message }) =>
+                type === "ReplicaFailure" && status === "True" && NAMES_OURS.test(message ?? ""),
+            )
+            .map(({ message }) => `\t* ${podName(inputs, set)}: ${message}`),
+        );
+        if (lines.length > 0) {
+          throw new CheckFailed(`what injection adds is refused in some namespaces:\n${lines.join("\n")}`);
+        }
+      },
+    },
+    portClash,
+    {
       anchor: "meshctl-data-plane-ready",
       label: "data plane proxies are ready",
       fatal: true,
@@ -66,20 +92,6 @@ export const dataPlane: CheckCategory = {
         }
         const unready = pods.filter((pod) => !isProxyReady(pod));
         failUnready(inputs, unready);
-      },
-    },
-    {
-      anchor: "port-clash",
-      label: "no container claims a port of its proxy",
-      async run(inputs) {
-        const lines = (await listMeshedPods(inputs)).flatMap((pod) =>
-          claimedPorts(pod).map((claim) => `\t* ${podName(inputs, pod)}: ${claim}`),
-        );
-        if (lines.length > 0) {
-          throw new CheckFailed(
-            `a pod has one network: of its containers only one can listen on a port\n${lines.join("\n")}`,
-          );
-        }
       },
     },
     {
@@ -123,7 +135,6 @@ interface ContainerView {
   readonly name: string;
   readonly image?: string;
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
-  readonly ports?: readonly { readonly containerPort: number }[];
 }
 
 function proxyContainer(pod: KubeObject): ContainerView | undefined {
@@ -171,36 +182,6 @@ function failUnready(inputs: CheckInputs, pods: readonly KubeObject[]): void {
     troubles.find(({ anchor }) => anchor !== undefined)?.anchor,
   );
 }
-
-/** `container app: 4191 (the proxy's admin port)` for what others than the proxy declare to listen on. */
-function claimedPorts(pod: KubeObject): string[] {
-  const proxy = proxyContainer(pod);
-  if (!proxy) return [];
-  const taken = new Map<number, string>();
-  for (const [variable, what] of LISTENERS) {
-    const value = proxy.env?.find(({ name }) => name === variable)?.value;
-    const port = Number(/:(\d+)(?:,|$)/.exec(value ?? "")?.[1]);
-    if (port > 0) taken.set(port, what);
-  }
-  const others: ContainerView[] = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
-  return others
-    .filter(({ name }) => name !== PROXY_CONTAINER)
-    .flatMap(({ name, ports }) =>
-      (ports ?? []).flatMap(({ containerPort }) => {
-        const what = taken.get(containerPort);
-        return what === undefined
-          ? []
-          : [`container ${name} declares ${containerPort}, the proxy's ${what} port`];
-      }),
-    );
-}
-
-const LISTENERS = [
-  ["MESHCTL_PROXY_INBOUND_LISTEN_ADDR", "inbound"],
-  ["MESHCTL_PROXY_OUTBOUND_LISTEN_ADDRS", "outbound"],
-  ["MESHCTL_PROXY_ADMIN_LISTEN_ADDR", "admin"],
-  ["MESHCTL_PROXY_CONTROL_LISTEN_ADDR", "control"],
-] as const;
 
 /** Configuration written as a label does nothing; it belongs into annotations. */
 function failMisplaced(

@@ -86,14 +86,31 @@ export const existence: CheckCategory = {
         for (const component of COMPONENTS) {
           const own = pods.filter((pod) => pod.metadata.labels?.[COMPONENT_LABEL] === component);
           if (own.some(isReady)) continue;
-          const [pod] = own;
-          if (!pod) throw new CheckFailed(`no running pods for "meshctl-${component}"`);
-          const { text, anchor } = podTrouble(pod);
+          if (own.length === 0) throw new CheckFailed(`no running pods for "meshctl-${component}"`);
+          const troubles = own.map((pod) => ({ pod, ...podTrouble(pod) }));
+          const { pod, text, anchor } = troubles.find(({ certain }) => certain) ?? troubles[0]!;
           throw new CheckFailed(
             `pod "${pod.metadata.name}" of meshctl-${component} is not ready: ${text}`,
             anchor,
           );
         }
+      },
+    },
+    {
+      anchor: "meshctl-api-control-ready",
+      label: "no control plane pod is stuck",
+      warning: true,
+      async run(inputs) {
+        // A rollout that cannot end leaves the old pods, with which all else holds.
+        const stuck = (await controlPlanePods(inputs))
+          .filter((pod) => !isReady(pod) && pod.metadata.deletionTimestamp === undefined)
+          .map((pod) => ({ pod, ...podTrouble(pod) }))
+          .filter(({ certain }) => certain);
+        if (stuck.length === 0) return;
+        throw new CheckFailed(
+          stuck.map(({ pod, text }) => `pod "${pod.metadata.name}": ${text}`).join("\n"),
+          stuck.find(({ anchor }) => anchor !== undefined)?.anchor,
+        );
       },
     },
     {

@@ -1,4 +1,4 @@
-import { canIOf } from "../../kube/request-words.ts";
+import { canICommand, canIOf } from "../../kube/request-words.ts";
 import { type Check, type CheckCategory, CheckFailed, type CheckInputs, Skipped } from "../check.ts";
 import { listObjects, readObject } from "../read.ts";
 
@@ -104,7 +104,7 @@ async function expectAccess(inputs: CheckInputs, wanted: readonly Access[]): Pro
     const scope = namespace === undefined ? "" : ` in namespace "${namespace}"`;
     const why = review.status?.reason ? ` (${review.status.reason})` : "";
     refused.push(
-      `not allowed to ${verb} ${full}${scope}${why}; ask for it, this shows it: kubectl auth can-i ${canIOf(resourceAttributes)}`,
+      `not allowed to ${verb} ${full}${scope}${why}; ask for it, this shows it: ${canICommand(canIOf(resourceAttributes), kube.as)}`,
     );
   }
   if (refused.length > 0) throw new CheckFailed(refused.join("\n"));

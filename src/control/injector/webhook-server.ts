@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { join } from "node:path";
-import { createSecureContext, type SecureContext } from "node:tls";
+import { createSecureContext } from "node:tls";
 import { MeshError, toMeshError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { bind } from "../serve/bind.ts";
@@ -23,8 +23,7 @@ const BODY_BYTES_MAX = 10 * 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 15_000;
 
 /**
- * The injector's HTTPS server. Its certificate is looked at for each connection that names a host, as API servers do, so that
- * a renewed Secret needs no restart.
+ * The injector's HTTPS server. Its certificate is looked at for each connection, so that a renewed Secret needs no restart.
  *
  * | what | answer |
  * |---|---|
@@ -43,11 +42,19 @@ export async function startWebhookServer(
       minVersion: "TLSv1.2",
       cert: first.cert,
       key: first.key,
-      SNICallback: (_name, callback) => callback(null, context().context),
       headersTimeout: HEADERS_TIMEOUT_MS,
     },
     (request, response) => void answer(options, request, response),
   );
+  let shown = first;
+  // Before the server's own listener, which starts TLS with the certificate that is set then.
+  server.prependListener("connection", () => {
+    const current = context();
+    if (current === shown) return;
+    shown = current;
+    server.setSecureContext({ ...current, minVersion: "TLSv1.2" });
+    options.log.info("certificate replaced", { server: "injector" });
+  });
   const port = await bind(server, options.host, options.port, "injector");
   options.log.info("listening", { server: "injector", port });
   return {
@@ -105,7 +112,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 function createContextReader(directory: string, log: Logger) {
   const certFile = join(directory, "tls.crt");
   const keyFile = join(directory, "tls.key");
-  let cached: { stamp: string; cert: Buffer; key: Buffer; context: SecureContext } | undefined;
+  let cached: { stamp: string; cert: Buffer; key: Buffer } | undefined;
   let failedStamp = "";
   return () => {
     try {
@@ -114,7 +121,9 @@ function createContextReader(directory: string, log: Logger) {
         failedStamp = stamp;
         const cert = readFileSync(certFile);
         const key = readFileSync(keyFile);
-        cached = { stamp, cert, key, context: createSecureContext({ cert, key, minVersion: "TLSv1.2" }) };
+        // Throws unless both are PEM and belong together.
+        createSecureContext({ cert, key });
+        cached = { stamp, cert, key };
       }
       return cached!;
     } catch (cause) {

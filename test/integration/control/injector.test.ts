@@ -48,10 +48,19 @@ async function startInjector(namespaceAnnotations: Record<string, string> = {}) 
         admission,
       ),
   });
-  const post = (body: string, ca = certificate.certificatePem) =>
+  const post = (body: string, ca = certificate.certificatePem, servername = SERVICE) =>
     new Promise<{ status: number; body: string; serial: string }>((resolve, reject) => {
       const outgoing = request(
-        { host: "127.0.0.1", port: server.port, servername: SERVICE, ca, method: "POST", agent: false },
+        {
+          host: "127.0.0.1",
+          port: server.port,
+          servername,
+          // Without a name there is none to compare; the authority is checked all the same.
+          ...(servername === "" ? { checkServerIdentity: () => undefined } : {}),
+          ca,
+          method: "POST",
+          agent: false,
+        },
         (response) => {
           let text = "";
           const { serialNumber } = (response.socket as TLSSocket).getPeerCertificate();
@@ -196,6 +205,15 @@ test("injector serves a renewed certificate without a restart", async () => {
     }
     const after = await injector.post(review(pod()), renewed.certificatePem);
     assert.notEqual(after.serial, before.serial);
+    const unnamed = await injector.post(review(pod()), renewed.certificatePem, "");
+    assert.equal(unnamed.serial, after.serial);
+    // A pair that does not belong together leaves the one before.
+    await writeFile(
+      join(injector.directory, "tls.key"),
+      (await generateWebhookCertificate(SERVICE, Date.now())).privateKeyPem,
+    );
+    await utimes(join(injector.directory, "tls.key"), new Date(), new Date(Date.UTC(2031, 0, 1)));
+    assert.equal((await injector.post(review(pod()), renewed.certificatePem)).serial, after.serial);
   } finally {
     await injector.stop();
   }

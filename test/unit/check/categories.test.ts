@@ -148,6 +148,112 @@ interface Break {
 
 const BREAKS: readonly Break[] = [
   {
+    claim: "a clock that is ahead",
+    label: "the clocks of this machine and the API server agree",
+    outcome: "warning",
+    says: /60[01] s ahead of the API server's/,
+    how: (cluster) => void (cluster.headers = { date: new Date(clock.now() - 600_000).toUTCString() }),
+  },
+  {
+    claim: "a clock that is behind",
+    label: "the clocks of this machine and the API server agree",
+    outcome: "warning",
+    says: /(89|90) s behind the API server's/,
+    how: (cluster) => void (cluster.headers = { date: new Date(clock.now() + 90_000).toUTCString() }),
+  },
+  {
+    claim: "a pod of a rollout that cannot end",
+    label: "no control plane pod is stuck",
+    outcome: "warning",
+    says: /pod "meshctl-identity-2": container identity: ErrImagePull: no such host/,
+    how(cluster) {
+      const pod = controlPod("identity", false);
+      pod.metadata.name = "meshctl-identity-2";
+      pod.status.containerStatuses[0].state.waiting = { reason: "ErrImagePull", message: "no such host" };
+      cluster.objects.push(pod);
+    },
+  },
+  {
+    claim: "another manager of the webhook",
+    label: "control plane objects have one manager",
+    outcome: "warning",
+    says: /MutatingWebhookConfiguration meshctl-injector-webhook-config: injector-of-certificates has webhooks\[name=meshctl-injector\.meshctl\.io\]\.clientConfig\.caBundle$/,
+    how(cluster) {
+      const hook = cluster.find("MutatingWebhookConfiguration", "meshctl-injector-webhook-config");
+      const owned = {
+        "f:webhooks": {
+          'k:{"name":"meshctl-injector.meshctl.io"}': { "f:clientConfig": { "f:caBundle": {} } },
+        },
+      };
+      Object.assign(hook.metadata, {
+        managedFields: [
+          { manager: "kubectl-client-side-apply", operation: "Update", fieldsV1: owned },
+          { manager: "someone", operation: "Update", subresource: "status", fieldsV1: owned },
+          {
+            manager: "labeller",
+            operation: "Apply",
+            fieldsV1: { "f:metadata": { "f:labels": { "f:x": {} } } },
+          },
+          { manager: "injector-of-certificates", operation: "Update", fieldsV1: owned },
+        ],
+      });
+    },
+  },
+  {
+    claim: "a container that declares the proxy's port",
+    mode: PROXY,
+    label: "no container wants a port of its proxy",
+    says: /demo\/web-2: container app declares 4191, the proxy's admin port/,
+    how: (cluster) =>
+      void cluster.objects.push(
+        meshedPod("web-2", (pod) => {
+          pod.spec.initContainers[0].env = [{ name: "MESHCTL_PROXY_ADMIN_LISTEN_ADDR", value: "[::]:4191" }];
+          pod.spec.containers = [{ name: "app", ports: [{ containerPort: 8080 }, { containerPort: 4191 }] }];
+        }),
+      ),
+  },
+  {
+    claim: "a container that failed to get the proxy's port",
+    mode: PROXY,
+    label: "no container wants a port of its proxy",
+    says: /demo\/web-2: container app failed to listen on 4140, the proxy's outbound port/,
+    how: (cluster) =>
+      void cluster.objects.push(
+        meshedPod("web-2", (pod) => {
+          pod.spec.initContainers[0].env = [
+            { name: "MESHCTL_PROXY_OUTBOUND_LISTEN_ADDRS", value: "127.0.0.1:4140,[::1]:4140" },
+          ];
+          pod.spec.containers = [{ name: "app" }];
+          const message = "listen tcp :4140: bind: address already in use";
+          pod.status.containerStatuses = [
+            { name: "app", lastState: { terminated: { exitCode: 1, message } } },
+          ];
+        }),
+      ),
+  },
+  {
+    claim: "a namespace whose Pod Security refuses the init container",
+    mode: PROXY,
+    label: "pods with a proxy can be created",
+    says: /demo\/web: .*container "meshctl-init" must not include "NET_ADMIN"/,
+    how: (cluster) =>
+      void cluster.objects.push({
+        apiVersion: "apps/v1",
+        kind: "ReplicaSet",
+        metadata: { name: "web", namespace: "demo" },
+        status: {
+          conditions: [
+            {
+              type: "ReplicaFailure",
+              status: "True",
+              reason: "FailedCreate",
+              message: 'violates PodSecurity: container "meshctl-init" must not include "NET_ADMIN"',
+            },
+          ],
+        },
+      }),
+  },
+  {
     claim: "an old Kubernetes",
     label: "is running the minimum Kubernetes API version",
     says: /v1\.28\.4; at least v1\.29\.0/,
