@@ -80,7 +80,7 @@ export function injectPod(request: InjectRequest): { patch: JsonPatchOperation[]
   const spec = podSpecOf(pod);
   const annotations: Record<string, string> = {
     [CREATED_BY_ANNOTATION]: `${CREATED_BY[mode]} ${values.meshctlVersion}`,
-    [PROXY_VERSION_ANNOTATION]: settings.values.proxy.image.version || values.meshctlVersion,
+    [PROXY_VERSION_ANNOTATION]: proxyVersion(settings.values, values),
     [TRUST_ROOT_ANNOTATION]: createHash("sha256").update(values.identityTrustAnchorsPem).digest("hex"),
     ...(mode === "webhook" && inject !== "" ? { [INJECT_ANNOTATION]: inject } : {}),
     ...inherited,
@@ -150,6 +150,13 @@ function inheritedAnnotations(pod: KubeObject, namespace: KubeObject | undefined
 /** Pods outside the mesh keep their ports' protocol known to those inside it; those that have a proxy already are left alone. */
 function wantsPorts(reasons: readonly InjectReason[]): boolean {
   return !reasons.includes("sidecar_already_exists");
+}
+
+/** The installation's own image is of its own version, whatever its tag says; another one has only its tag to tell. */
+function proxyVersion({ proxy }: Values, installed: Values): string {
+  const { name, version } = installed.proxy.image;
+  const isOwn = proxy.image.name === name && proxy.image.version === version;
+  return isOwn || proxy.image.version === "" ? installed.meshctlVersion : proxy.image.version;
 }
 
 /** Names may be longer than label values; a label that the API server refuses would cost the pod. */

@@ -474,3 +474,15 @@ test("a classic sidecar that is awaited holds the application back until it is r
   assert.ok(command?.at(-1)?.includes("http://127.0.0.1:4191/ready"));
   assert.equal(classic({ "config.meshctl.io/proxy-await": "disabled" }), undefined);
 });
+
+test("a proxy's version is the installation's for its own image, and the tag for another", () => {
+  const values: Values = {
+    ...VALUES,
+    proxy: { ...VALUES.proxy, image: { name: "meshctl", version: "dev", pullPolicy: "IfNotPresent" } },
+  };
+  const versionOf = (annotations: Record<string, string>) =>
+    inject({ values, pod: pod({ "meshctl.io/inject": "enabled", ...annotations }) }).result.metadata
+      .annotations?.["meshctl.io/proxy-version"];
+  assert.equal(versionOf({}), "1.2.3");
+  assert.equal(versionOf({ "config.meshctl.io/proxy-version": "1.1.0" }), "1.1.0");
+});
