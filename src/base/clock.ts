@@ -14,14 +14,31 @@ export interface Timer {
 
 const DELAY_MS_MAX = 2 ** 31 - 1;
 
-/** The machine's own clock. Its timers do not keep the process alive; sockets and servers do. */
+/**
+ * The machine's own clock. Its timers do not keep the process alive; sockets and servers do.
+ *
+ * A timer that comes due waits for the input that has already arrived: the event loop runs timers first, and a process that
+ * was starved of its processor would otherwise call a peer late whose answer lies in the socket.
+ */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   schedule(delayMs, callback) {
-    const handle = setTimeout(callback, Math.min(Math.max(delayMs, 0), DELAY_MS_MAX));
+    let due: NodeJS.Immediate | undefined;
+    const handle = setTimeout(
+      () => {
+        due = setImmediate(callback);
+        due.unref();
+      },
+      Math.min(Math.max(delayMs, 0), DELAY_MS_MAX),
+    );
     handle.unref();
-    return { cancel: () => clearTimeout(handle) };
+    return {
+      cancel() {
+        clearTimeout(handle);
+        if (due) clearImmediate(due);
+      },
+    };
   },
 };
 
