@@ -17,12 +17,12 @@ import type { Logger } from "../../base/log.ts";
 import type { ControlSettings } from "../control-settings.ts";
 import { type Authority, parseAuthority } from "../destination/authority.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
-import type { Track, View, ViewSpec, Views } from "../index/view.ts";
+import type { Track, View, Views } from "../index/view.ts";
 import { decodeIp } from "../serve/encode-values.ts";
 import { tryParseWorkloadToken } from "../serve/tokens.ts";
 import { UpdateQueue } from "../serve/update-queue.ts";
 import { portPolicy } from "./inbound/port-policy.ts";
-import { egressPolicy, servicePolicy } from "./outbound-policy.ts";
+import { externalPolicy, servicePolicy } from "./outbound/service-policy.ts";
 
 export interface PolicyOptions {
   readonly index: ClusterIndex;
@@ -93,20 +93,22 @@ function inboundView(
 }
 
 function outboundView(options: PolicyOptions, request: TrafficSpec): View<StateResult<OutboundPolicy>> {
-  if (request.sourceWorkload !== "" && !tryParseWorkloadToken(request.sourceWorkload)) {
+  const token = tryParseWorkloadToken(request.sourceWorkload);
+  if (request.sourceWorkload !== "" && !token) {
     throw new ConnectError(`"${request.sourceWorkload}" is no workload token`, Code.InvalidArgument);
   }
   const target = readTarget(request, options.settings);
-  return options.views.get(`outbound/${JSON.stringify(target)}`, outboundSpec(options, target));
-}
-
-function outboundSpec(options: PolicyOptions, target: Authority): ViewSpec<StateResult<OutboundPolicy>> {
-  return { isEqual: isSameState, compute: (track) => computeOutbound(options, target, track) };
+  const client = token?.namespace ?? "";
+  return options.views.get(`outbound/${client}/${JSON.stringify(target)}`, {
+    isEqual: isSameState,
+    compute: (track) => computeOutbound(options, target, client, track),
+  });
 }
 
 function computeOutbound(
   { index, settings, log }: PolicyOptions,
   target: Authority,
+  clientNamespace: string,
   track: Track,
 ): StateResult<OutboundPolicy> {
   const { port } = target;
@@ -118,7 +120,7 @@ function computeOutbound(
       const isInside = settings.clusterNetworks.some((network) => networkContains(network, target.ip));
       // Pods and other addresses of the cluster have no policy: the profile's endpoint leads there.
       if (isInside) return failure(`no Service has the address ${target.ip}`, Code.NotFound);
-      return state(OutboundPolicySchema, egressPolicy(target.ip, port));
+      return state(OutboundPolicySchema, externalPolicy(target.ip, port, { index, settings, track }));
     }
     track(`service/${service.metadata.namespace}/${service.metadata.name}`);
   } else if (target.kind === "service" && target.instance === undefined) {
@@ -129,10 +131,8 @@ function computeOutbound(
   } else {
     return failure("the name is not that of a Service", Code.NotFound);
   }
-  const { policy, problems } = servicePolicy(service, port, settings);
-  const { namespace, name } = service.metadata;
-  for (const problem of problems)
-    log.warn("annotation ignored", { service: `${namespace}/${name}`, annotation: problem });
+  const { policy, problems } = servicePolicy(service, port, clientNamespace, { index, settings, track });
+  for (const problem of problems) log.warn("annotation ignored", problem);
   return state(OutboundPolicySchema, policy);
 }
 

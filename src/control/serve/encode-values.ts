@@ -63,3 +63,13 @@ export function serviceMetadata(
 ): MessageInitShape<typeof MetadataSchema> {
   return { kind: { case: "resource", value: { group: "core", kind: "Service", namespace, name, port } } };
 }
+
+/** Any other object behind a policy. */
+export function resourceMetadata(
+  group: string,
+  kind: string,
+  namespace: string,
+  name: string,
+): MessageInitShape<typeof MetadataSchema> {
+  return { kind: { case: "resource", value: { group, kind, namespace, name } } };
+}

@@ -3,6 +3,7 @@ import type {
   PathModifierSchema,
   RequestHeaderModifierSchema,
   RequestRedirectSchema,
+  ResponseHeaderModifierSchema,
   UrlRewriteSchema,
 } from "../../../api/gen/io/linkerd/proxy/http_route_pb.js";
 import { type HeadersSchema, Scheme_Registered } from "../../../api/gen/io/linkerd/proxy/http_types_pb.js";
@@ -19,11 +20,14 @@ export type EncodedFilter =
     }
   | {
       readonly case: "responseHeaderModifier";
-      readonly value: MessageInitShape<typeof RequestHeaderModifierSchema>;
+      readonly value: MessageInitShape<typeof ResponseHeaderModifierSchema>;
     }
   | { readonly case: "redirect"; readonly value: MessageInitShape<typeof RequestRedirectSchema> }
   | { readonly case: "urlRewrite"; readonly value: MessageInitShape<typeof UrlRewriteSchema> }
   | { readonly case: "mirror"; readonly value: MirrorFilter };
+
+/** Both directions have the same fields. */
+type ModifierInit = Omit<MessageInitShape<typeof RequestHeaderModifierSchema>, "$typeName" | "$unknown">;
 
 /** Its backend is for the caller to resolve: it depends on the direction. */
 export interface MirrorFilter {
@@ -64,7 +68,7 @@ export function encodeFilter(filter: Raw, at: string): EncodedFilter {
   }
 }
 
-function encodeModifier(modifier: Raw, at: string): MessageInitShape<typeof RequestHeaderModifierSchema> {
+function encodeModifier(modifier: Raw, at: string): ModifierInit {
   for (const name of modifier?.remove ?? []) checkName(name, `${at}.remove`);
   return {
     add: encodeHeaders(modifier?.add, `${at}.add`),

@@ -1,0 +1,256 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { TimeoutsSchema } from "../../api/gen/io/linkerd/proxy/http_route_pb.js";
+import type {
+  Backend_BalanceP2cSchema,
+  FailureAccrualSchema,
+  GrpcRoute_RetrySchema,
+  HttpRoute_RetrySchema,
+} from "../../api/gen/io/linkerd/proxy/outbound_pb.js";
+import { tryParseProxyDuration } from "../../base/duration.ts";
+import { encodeDuration } from "../serve/encode-values.ts";
+
+const TIMEOUT = "timeout.meshctl.io/";
+const RETRY = "retry.meshctl.io/";
+const ACCRUAL = "balancer.meshctl.io/failure-accrual";
+const ALPHA = "balancer.alpha.meshctl.io/";
+
+const RETRY_BYTES_MAX = 64 * 1024;
+const TIMEOUT_KEYS = ["request", "response", "idle"] as const;
+
+/** Times in ms; none where undefined. */
+export type RouteTimeouts = Readonly<Record<(typeof TIMEOUT_KEYS)[number], number | undefined>>;
+
+export interface RetrySettings {
+  readonly limit: number;
+  readonly timeoutMs: number | undefined;
+  /** Undefined: not said. */
+  readonly statusRanges: readonly { readonly start: number; readonly end: number }[] | undefined;
+  readonly grpc: ReadonlySet<GrpcCondition> | undefined;
+}
+
+/** What an object's annotations say about timeouts, retries and circuit breaking (reference control-plane 6.2). */
+export interface Resilience {
+  /** Undefined: nothing is said. */
+  readonly timeouts: RouteTimeouts | undefined;
+  readonly retry: RetrySettings | undefined;
+  readonly failureAccrual: MessageInitShape<typeof FailureAccrualSchema> | undefined;
+  /** Latency that a failure counts as, and the longest that a server may ask for. Undefined: failures are not penalised. */
+  readonly penalty: { readonly penaltyMs: number; readonly maxRetryAfterMs: number } | undefined;
+  /** Annotations that were ignored because their values are malformed. */
+  readonly problems: readonly string[];
+}
+
+const GRPC_CONDITIONS = {
+  cancelled: "cancelled",
+  "deadline-exceeded": "deadineExceeded",
+  internal: "internal",
+  "resource-exhausted": "resourceExhausted",
+  unavailable: "unavailable",
+} as const;
+
+export type GrpcCondition = (typeof GRPC_CONDITIONS)[keyof typeof GRPC_CONDITIONS];
+
+/**
+ * Reads the annotations of a Service, an EgressNetwork or a route.
+ *
+ * A malformed value is ignored and reported: a typing error must not change how other settings work.
+ */
+export function readResilience(annotations: Readonly<Record<string, string>>): Resilience {
+  const problems: string[] = [];
+  const read = <T>(key: string, parse: (text: string) => T | undefined): T | undefined => {
+    const text = annotations[key];
+    if (text === undefined) return undefined;
+    const value = parse(text);
+    if (value === undefined) problems.push(`${key}: "${text}"`);
+    return value;
+  };
+  return {
+    timeouts: readTimeouts(read),
+    retry: readRetry(read, annotations),
+    failureAccrual: readAccrual(read),
+    penalty: readPenalty(read),
+    problems,
+  };
+}
+
+/** What holds for a route under a parent: the route's own timeouts replace the parent's as a set, and so do its retries. */
+export function resilienceOf(route: Resilience, parent: Resilience): Pick<Resilience, "timeouts" | "retry"> {
+  return { timeouts: route.timeouts ?? parent.timeouts, retry: route.retry ?? parent.retry };
+}
+
+/**
+ * @param ruleRequestMs  `timeouts.request` of the rule, which holds where no annotation names one
+ */
+export function encodeTimeouts(
+  timeouts: RouteTimeouts | undefined,
+  ruleRequestMs?: number,
+): MessageInitShape<typeof TimeoutsSchema> | undefined {
+  const all = { ...timeouts, request: timeouts?.request ?? ruleRequestMs };
+  // Zero means none.
+  const set = TIMEOUT_KEYS.filter((key) => all[key]);
+  if (set.length === 0) return undefined;
+  return Object.fromEntries(set.map((key) => [key, encodeDuration(all[key]!)]));
+}
+
+export function encodeHttpRetry(
+  retry: RetrySettings | undefined,
+): MessageInitShape<typeof HttpRoute_RetrySchema> | undefined {
+  if (!retry || !isHttpRetry(retry)) return undefined;
+  return {
+    ...sharedRetry(retry),
+    conditions: { statusRanges: [...(retry.statusRanges ?? [{ start: 500, end: 599 }])] },
+  };
+}
+
+export function encodeGrpcRetry(
+  retry: RetrySettings | undefined,
+): MessageInitShape<typeof GrpcRoute_RetrySchema> | undefined {
+  if (!retry || !isGrpcRetry(retry)) return undefined;
+  // A proxy refuses a policy whose retries name no condition. This is the one that promises that nothing has happened yet.
+  const conditions = retry.grpc ?? new Set<GrpcCondition>(["unavailable"]);
+  return {
+    ...sharedRetry(retry),
+    conditions: Object.fromEntries([...conditions].map((name) => [name, true])),
+  };
+}
+
+/** Conditions of the other protocol alone ask for nothing here. */
+function isHttpRetry({ statusRanges, grpc }: RetrySettings): boolean {
+  return statusRanges !== undefined || grpc === undefined;
+}
+
+function isGrpcRetry({ statusRanges, grpc }: RetrySettings): boolean {
+  return grpc !== undefined || statusRanges === undefined;
+}
+
+function sharedRetry({ limit, timeoutMs }: RetrySettings) {
+  return {
+    maxRetries: limit,
+    maxRequestBytes: RETRY_BYTES_MAX,
+    backoff: { minBackoff: encodeDuration(25), maxBackoff: encodeDuration(250), jitterRatio: 1 },
+    ...(timeoutMs && { timeout: encodeDuration(timeoutMs) }),
+  };
+}
+
+/** How endpoints are chosen: by latency, with failures as latency where the parent says so. */
+export function encodeLoad(
+  penalty: Resilience["penalty"],
+): NonNullable<MessageInitShape<typeof Backend_BalanceP2cSchema>["load"]> {
+  const rtt = { defaultRtt: encodeDuration(30), decay: encodeDuration(10_000) };
+  if (!penalty) return { case: "peakEwma", value: rtt };
+  return {
+    case: "penaltyPeakEwma",
+    value: {
+      ...rtt,
+      penalty: encodeDuration(penalty.penaltyMs),
+      maxRetryAfter: encodeDuration(penalty.maxRetryAfterMs),
+    },
+  };
+}
+
+type Read = <T>(key: string, parse: (text: string) => T | undefined) => T | undefined;
+
+function readTimeouts(read: Read): RouteTimeouts | undefined {
+  const [request, response, idle] = TIMEOUT_KEYS.map((key) => read(TIMEOUT + key, tryParseProxyDuration));
+  if (request === undefined && response === undefined && idle === undefined) return undefined;
+  return { request, response, idle };
+}
+
+function readRetry(read: Read, annotations: Readonly<Record<string, string>>): RetrySettings | undefined {
+  const limit = read(`${RETRY}limit`, (text) => integer(text, 65_535));
+  const timeoutMs = read(`${RETRY}timeout`, tryParseProxyDuration);
+  const statusRanges = read(`${RETRY}http`, parseStatuses);
+  const grpc = read(`${RETRY}grpc`, parseGrpcConditions);
+  if ([limit, timeoutMs, statusRanges, grpc].every((value) => value === undefined)) return undefined;
+  // Conditions that nobody can read must not turn into the default ones.
+  const isMalformed = (key: string, value: unknown) =>
+    annotations[RETRY + key] !== undefined && value === undefined;
+  if (isMalformed("http", statusRanges) || isMalformed("grpc", grpc)) return undefined;
+  return { limit: limit ?? 1, timeoutMs, statusRanges, grpc };
+}
+
+/** `5xx`, `gateway-error`, a code, or `a-b`, comma separated. */
+function parseStatuses(text: string): { start: number; end: number }[] | undefined {
+  const ranges: { start: number; end: number }[] = [];
+  for (const raw of text.split(",")) {
+    const item = raw.trim().toLowerCase();
+    const match = /^(\d{3})(?:-(\d{3}))?$/.exec(item);
+    if (item === "5xx") ranges.push({ start: 500, end: 599 });
+    else if (item === "gateway-error") ranges.push({ start: 502, end: 504 });
+    else if (
+      match &&
+      Number(match[1]) >= 100 &&
+      Number(match[2] ?? match[1]) <= 599 &&
+      Number(match[1]) <= Number(match[2] ?? match[1])
+    ) {
+      ranges.push({ start: Number(match[1]), end: Number(match[2] ?? match[1]) });
+    } else return undefined;
+  }
+  return ranges;
+}
+
+function parseGrpcConditions(text: string): ReadonlySet<GrpcCondition> | undefined {
+  const conditions = new Set<GrpcCondition>();
+  for (const raw of text.split(",")) {
+    const name = raw.trim().toLowerCase();
+    if (!Object.hasOwn(GRPC_CONDITIONS, name)) return undefined;
+    conditions.add(GRPC_CONDITIONS[name as keyof typeof GRPC_CONDITIONS]);
+  }
+  return conditions;
+}
+
+function readAccrual(read: Read): Resilience["failureAccrual"] {
+  const mode = read(ACCRUAL, (text) => (text === "consecutive" || text === "unified" ? text : undefined));
+  if (mode === undefined) return undefined;
+  const maxFailures = read(`${ACCRUAL}-consecutive-max-failures`, (text) => integer(text, 2 ** 31 - 1)) ?? 7;
+  let minMs = read(`${ACCRUAL}-consecutive-min-penalty`, tryParseProxyDuration) ?? 1000;
+  let maxMs = read(`${ACCRUAL}-consecutive-max-penalty`, tryParseProxyDuration) ?? 60_000;
+  const jitterRatio = read(`${ACCRUAL}-consecutive-jitter-ratio`, (text) => decimal(text, 100)) ?? 0.5;
+  // A proxy refuses the whole policy when these contradict each other.
+  if (maxMs <= 0 || minMs > maxMs) [minMs, maxMs] = [1000, 60_000];
+  const backoff = { minBackoff: encodeDuration(minMs), maxBackoff: encodeDuration(maxMs), jitterRatio };
+  if (mode === "consecutive")
+    return { kind: { case: "consecutiveFailures", value: { maxFailures, backoff } } };
+  const respectRetryAfterHint = read(`${ALPHA}failure-accrual-honor-retry-after`, boolean) ?? false;
+  return {
+    kind: {
+      case: "unified",
+      value: {
+        successRateThreshold:
+          read(`${ALPHA}failure-accrual-success-rate-threshold`, (text) => decimal(text, 1)) ?? 0.8,
+        decay: encodeDuration(
+          read(`${ALPHA}failure-accrual-success-rate-window`, (text) => {
+            const ms = tryParseProxyDuration(text);
+            return ms !== undefined && ms >= 10 ? ms : undefined;
+          }) ?? 10_000,
+        ),
+        minRequests:
+          read(`${ALPHA}failure-accrual-success-rate-min-requests`, (text) => integer(text, 1_000_000)) ?? 5,
+        maxConsecutiveFailures: maxFailures,
+        backoff: { ...backoff, respectRetryAfterHint },
+      },
+    },
+  };
+}
+
+function readPenalty(read: Read): Resilience["penalty"] {
+  if (!read(`${ALPHA}penalize-failures`, boolean)) return undefined;
+  return {
+    penaltyMs: read(`${ALPHA}load-biaser-penalty`, tryParseProxyDuration) ?? 5000,
+    maxRetryAfterMs: read(`${ALPHA}load-biaser-max-retry-after`, tryParseProxyDuration) ?? 300_000,
+  };
+}
+
+function integer(text: string, max: number): number | undefined {
+  const value = Number(text);
+  return /^\d{1,10}$/.test(text.trim()) && value <= max ? value : undefined;
+}
+
+function decimal(text: string, max: number): number | undefined {
+  const value = Number(text);
+  return /^\d+(\.\d+)?$/.test(text.trim()) && value <= max ? value : undefined;
+}
+
+function boolean(text: string): boolean | undefined {
+  return text === "true" ? true : text === "false" ? false : undefined;
+}
