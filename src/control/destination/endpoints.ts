@@ -4,8 +4,10 @@ import { CONTROL_PLANE_NS_LABEL } from "../../base/names.ts";
 import type { Endpoint } from "../../policy/endpoint.ts";
 import type { ControlSettings } from "../control-settings.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
-import { isOpaquePort, meshRole, ownerOf } from "../index/pod-facts.ts";
+import { meshRole, ownerOf } from "../index/pod-facts.ts";
 import type { Track, ViewSpec } from "../index/view.ts";
+import { carriesOpaqueBytes } from "../policy/inbound/find-server.ts";
+import type { PolicyReader } from "../policy/inbound/policy-reader.ts";
 
 /** The endpoints of one port of a Service, as one kind of client should see them. */
 export interface EndpointSetView {
@@ -62,7 +64,11 @@ export function endpointsSpec(
         if (candidate.nodeName !== undefined) track(`node/${candidate.nodeName}`);
         const zone = index.zoneOf(candidate.nodeName);
         const labels = { service, namespace, ...zoneLabels(zone, clientZone) };
-        const endpoint = endpointOf(candidate.pod, candidate.ip, candidate.port, labels, settings);
+        const endpoint = endpointOf(candidate.pod, candidate.ip, candidate.port, labels, {
+          index,
+          settings,
+          track,
+        });
         endpoints.set(endpoint.address, endpoint);
       }
       return { exists: true, endpoints };
@@ -76,8 +82,9 @@ export function endpointOf(
   ip: string,
   port: number,
   labels: Readonly<Record<string, string>>,
-  settings: ControlSettings,
+  reader: PolicyReader,
 ): Endpoint {
+  const { settings } = reader;
   const bare: Endpoint = {
     address: joinHostPort(ip, port),
     ip,
@@ -96,7 +103,7 @@ export function endpointOf(
   const tls =
     role.identity === undefined ? undefined : { identity: role.identity, serverName: role.identity };
   if (role.kind === "terminates") return { ...withLabels, tls };
-  const isOpaque = isOpaquePort(pod, port, settings);
+  const isOpaque = carriesOpaqueBytes(reader, pod, port);
   return {
     ...withLabels,
     tls,

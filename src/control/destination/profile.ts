@@ -8,8 +8,9 @@ import { joinHostPort } from "../../base/ip.ts";
 import type { KubeObject } from "../../base/kube-object.ts";
 import type { ControlSettings } from "../control-settings.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
-import { isOpaquePort, isOpaqueServicePort } from "../index/pod-facts.ts";
+import { isOpaqueServicePort } from "../index/pod-facts.ts";
 import type { Track, ViewSpec } from "../index/view.ts";
+import { carriesOpaqueBytes } from "../policy/inbound/find-server.ts";
 import { encodeDuration, serviceMetadata } from "../serve/encode-values.ts";
 import type { Authority } from "./authority.ts";
 import { encodeEndpoint } from "./encode-update.ts";
@@ -73,7 +74,7 @@ function ipProfile(
   const hosted = index.podByHostPort(ip, port);
   if (hosted) return podProfile(index, settings, hosted.pod, ip, port, hosted.containerPort, track);
   return endpointProfile(
-    encodeEndpoint(endpointOf(undefined, ip, port, {}, settings)),
+    encodeEndpoint(endpointOf(undefined, ip, port, {}, { index, settings, track })),
     false,
     `bare/${joinHostPort(ip, port)}`,
   );
@@ -118,9 +119,10 @@ function podProfile(
   const nodeName: string | undefined = pod.spec?.nodeName;
   if (nodeName !== undefined) track(`node/${nodeName}`);
   const zone = index.zoneOf(nodeName);
+  const reader = { index, settings, track };
   const labels = { namespace, ...(zone === undefined ? {} : { zone }) };
-  const endpoint = endpointOf(pod, ip, containerPort, labels, settings);
-  const isOpaque = isOpaquePort(pod, containerPort, settings);
+  const endpoint = endpointOf(pod, ip, containerPort, labels, reader);
+  const isOpaque = carriesOpaqueBytes(reader, pod, containerPort);
   // A host port leads to the container's port, but is dialled as it was asked for.
   const message = encodeEndpoint({ ...endpoint, port });
   return endpointProfile(message, isOpaque, JSON.stringify({ ...endpoint, port, isOpaque }));

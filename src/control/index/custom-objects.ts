@@ -16,6 +16,8 @@ export class CustomObjects {
   readonly #topics: Topics;
   /** `<kind>.<group>` -> namespace -> name -> object. */
   readonly #objects = new Map<string, Map<string, Map<string, KubeObject>>>();
+  /** What `list` has answered, until something changes there. */
+  readonly #sorted = new Map<string, readonly KubeObject[]>();
   readonly #plurals: ReadonlyMap<string, string>;
 
   constructor(topics: Topics, kinds: readonly CustomKind[]) {
@@ -29,9 +31,16 @@ export class CustomObjects {
   }
 
   /** Those of a namespace, the oldest first, then by name: the order in which objects of equal right win. */
-  list(kind: CustomKind, namespace: string, track: Track): KubeObject[] {
+  list(kind: CustomKind, namespace: string, track: Track): readonly KubeObject[] {
     track(topicOf(kind, namespace));
-    return [...(this.#objects.get(keyOf(kind))?.get(namespace)?.values() ?? [])].sort(byAge);
+    const key = `${keyOf(kind)}/${namespace}`;
+    const known = this.#sorted.get(key);
+    if (known) return known;
+    const objects = this.#objects.get(keyOf(kind))?.get(namespace);
+    if (!objects) return [];
+    const sorted = [...objects.values()].sort(byAge);
+    this.#sorted.set(key, sorted);
+    return sorted;
   }
 
   /** Those of all namespaces, in the same order. */
@@ -56,6 +65,7 @@ export class CustomObjects {
     if (isPresent) objects.set(name, object);
     else objects.delete(name);
     if (objects.size === 0) namespaces.delete(namespace);
+    this.#sorted.delete(`${key}/${namespace}`);
     const definition = { plural, group };
     this.#topics.publish(topicOf(definition, namespace, name));
     this.#topics.publish(topicOf(definition, namespace));

@@ -13,11 +13,11 @@ import { policyAuthorizations } from "./authorization-policy.ts";
 import type { AuthzInit } from "./clients.ts";
 import type { HttpRouteInit } from "./default-routes.ts";
 import { defaultAuthorizations, defaultPolicyOf } from "./defaults.ts";
+import { findServer, type SelectedServer } from "./find-server.ts";
 import { grpcRoutes, httpRoutes, withoutRoutes } from "./inbound-routes.ts";
 import type { PolicyReader } from "./policy-reader.ts";
 import { rateLimitOf } from "./rate-limit.ts";
 import { serverAuthorization } from "./server-authorization.ts";
-import { parseServer, type ServerSpec, selectsPort } from "./server-spec.ts";
 
 const DETECT_TIMEOUT_MS = 10_000;
 
@@ -32,24 +32,6 @@ type ProtocolInit = MessageInitShape<typeof ProxyProtocolSchema>;
 export function portPolicy(reader: PolicyReader, pod: KubeObject, port: number): Server {
   const server = findServer(reader, pod, port);
   return server ? selectedPolicy(reader, pod, port, server) : unselectedPolicy(reader, pod, port);
-}
-
-interface SelectedServer {
-  readonly object: KubeObject;
-  readonly spec: ServerSpec;
-}
-
-/** Servers that select the same port do not add up: the oldest wins, then the first by name. */
-function findServer(
-  { index, track }: PolicyReader,
-  pod: KubeObject,
-  port: number,
-): SelectedServer | undefined {
-  for (const object of index.custom.list(CUSTOM_KINDS.server, pod.metadata.namespace ?? "", track)) {
-    const spec = parseServer(object).value;
-    if (spec && selectsPort(spec, pod, port)) return { object, spec };
-  }
-  return undefined;
 }
 
 function unselectedPolicy({ settings }: PolicyReader, pod: KubeObject, port: number): Server {
