@@ -97,6 +97,8 @@ export async function openCluster(
   connect: () => Promise<ObjectReader & { close(): void }>,
 ): Promise<Pick<InstallRequest, "externalTrustAnchorsPem">> {
   const external = options.identityExternalIssuer === true;
+  // Definitions alone depend on nothing: they are applied before an installation, and again when some went missing.
+  if (options.crds === true && !external) return {};
   if (options.ignoreCluster === true) {
     if (!external) return {};
     throw new MeshError({
@@ -115,6 +117,7 @@ export async function openCluster(
       code: "INSTALL_CLUSTER",
       message: error.message,
       hint: `${error.hint === undefined ? "" : `${error.hint}; `}or print the manifests without a cluster: meshctl install --ignore-cluster`,
+      anchor: error.anchor,
       cause: error,
     });
   }

@@ -262,7 +262,8 @@ async function expectCrds(inputs: CheckInputs): Promise<void> {
       missing.push(`CRD ${name} is missing version ${newest}`);
     }
   }
-  if (missing.length > 0) throw new CheckFailed(missing.join(", "));
+  if (missing.length > 0)
+    throw new CheckFailed(`${missing.join(", ")}: meshctl install --crds | kubectl apply -f -`);
 }
 
 function controlPlanePods(inputs: CheckInputs): Promise<readonly KubeObject[]> {

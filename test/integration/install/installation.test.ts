@@ -61,6 +61,20 @@ test("check --pre passes before an installation, check --crds after it", async (
   assert.match(after.stdout, /Status check results are √\n$/);
 });
 
+test("definitions that went missing are told with the line that brings them back, which works beside an installation", async (t) => {
+  const server = await installed(t);
+  const name = "servers.policy.meshctl.io";
+  await server.request("DELETE", `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`);
+  const missing = await meshctl(server, "check --crds --wait 0s");
+  assert.match(
+    missing.stdout,
+    /missing servers\.policy\.meshctl\.io: meshctl install --crds \| kubectl apply -f -\n/,
+  );
+  const again = await meshctl(server, "install --crds");
+  assert.equal(again.exitCode, 0, again.stderr);
+  assert.ok(again.stdout.includes(`name: ${name}`));
+});
+
 test("check without pods says which are missing, in one JSON document", async (t) => {
   const server = await installed(t);
   const { stdout, exitCode } = await meshctl(server, "check --wait 0s -o json");
