@@ -28,8 +28,19 @@ claim("a capture on the node finds an unmeshed pair's body, and not a meshed pai
   );
   const file = join(dir, "capture.pcap");
   const filter = `tcp and (${addresses.join(" or ")})`;
-  // On every interface: a bridge hands frames between its ports past itself. -U: each packet is in the file at once.
-  const capture = startProcess("tcpdump", ["-i", "any", "-s", "0", "-U", "-n", "-w", file, filter]);
+  // On every interface: a bridge hands frames between its ports past itself. Each packet is in the file at once.
+  const capture = startProcess("tcpdump", [
+    "-i",
+    "any",
+    "-s",
+    "0",
+    "-U",
+    "--immediate-mode",
+    "-n",
+    "-w",
+    file,
+    filter,
+  ]);
   const marks = { sealed: randomBytes(12).toString("hex"), open: randomBytes(12).toString("hex") };
   try {
     await capture.waitFor(/listening on/);

@@ -17,7 +17,7 @@ import { goServer } from "./support/objects.ts";
 
 const OUTAGE_MS = 60_000;
 const WEBHOOK = "meshctl-injector-webhook-config";
-const options = { skip: MESH_IS_SHARED };
+const options: { readonly skip: string | false } = { skip: MESH_IS_SHARED };
 
 claim(
   "a minute without a control plane costs no request",
@@ -26,9 +26,10 @@ claim(
     await apply([
       ...goServer({ namespace, name: "web", replicas: 2 }),
       // New connections all the time: what a proxy remembers serves them too.
-      ...loadClient(namespace, "http://web:8080/", "--workers=4", "--pause=20ms", "--fresh"),
     ]);
-    await rolledOut(namespace, "deploy/web", "deploy/load");
+    await rolledOut(namespace, "deploy/web");
+    await apply(loadClient(namespace, "http://web:8080/", "--workers=4", "--pause=20ms", "--fresh"));
+    await rolledOut(namespace, "deploy/load");
     const before = await answeredSince(namespace, await readLoad(namespace), 100);
     assert.equal(before.failures.length, 0, describeFailures(before));
     try {

@@ -10,11 +10,10 @@ claim("a pod killed with SIGKILL under load costs no request but those that were
   if (!(await nodeIsHere()))
     return t.skip("the node is another machine: its processes cannot be killed from here");
   const namespace = await createNamespace("kill", { meshed: true });
-  await apply([
-    ...goServer({ namespace, name: "web", replicas: 3, args: ["--delay=40ms", "--log"] }),
-    ...loadClient(namespace, "http://web:8080/", "--workers=12"),
-  ]);
-  await rolledOut(namespace, "deploy/web", "deploy/load");
+  await apply([...goServer({ namespace, name: "web", replicas: 3, args: ["--delay=40ms", "--log"] })]);
+  await rolledOut(namespace, "deploy/web");
+  await apply(loadClient(namespace, "http://web:8080/", "--workers=12"));
+  await rolledOut(namespace, "deploy/load");
   const before = await answeredSince(namespace, await readLoad(namespace), 300);
   assert.equal(before.failures.length, 0, describeFailures(before));
 

@@ -21,9 +21,10 @@ claim("ten versions roll out under load, and no request fails", async (t) => {
       preStopSeconds: 3,
       terminationGraceSeconds: 20,
     }),
-    ...loadClient(namespace, "http://web:8080/", "--workers=8", "--pause=10ms"),
   ]);
-  await rolledOut(namespace, "deploy/web", "deploy/load");
+  await rolledOut(namespace, "deploy/web");
+  await apply(loadClient(namespace, "http://web:8080/", "--workers=8", "--pause=10ms"));
+  await rolledOut(namespace, "deploy/load");
   let report = await answeredSince(namespace, await readLoad(namespace), 100);
   for (let version = 1; version <= VERSIONS; version++) {
     await kubectl(["set", "env", "deploy/web", `VERSION=${version}`, "-n", namespace]);

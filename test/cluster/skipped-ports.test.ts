@@ -1,7 +1,8 @@
 /** Ports that bypass the proxy, seen from both ends. */
 import assert from "node:assert/strict";
+import { until } from "../support/until.ts";
 import { claim, createNamespace } from "./support/claims.ts";
-import { apply, execIn, kubectl, pods, rolledOut } from "./support/cluster.ts";
+import { apply, execIn, kubectl, LIMIT_MS, pods, rolledOut } from "./support/cluster.ts";
 import { deployment, IDLE } from "./support/objects.ts";
 
 claim("a skipped inbound port is reached past the server's proxy, and others through it", async () => {
@@ -34,20 +35,19 @@ claim("a skipped outbound port leaves past the client's proxy, and others throug
   await peerSeen(namespace, "peer", 9999);
   await peerSeen(namespace, "peer", 9998);
   const [pod] = await pods(namespace, "app=peer");
-  const { stdout } = await kubectl([
-    ...[
-      "get",
-      "--raw",
-      `/api/v1/namespaces/${namespace}/pods/${pod!.metadata.name}:4191/proxy/stats?window=60s`,
-    ],
-  ]);
-  const { tcp } = JSON.parse(stdout) as { tcp: { direction: string; target: string; tls: string }[] };
-  const tlsOf = (port: number) =>
-    tcp
-      .filter(({ direction, target }) => direction === "inbound" && target === String(port))
-      .map(({ tls }) => tls);
-  assert.deepEqual(tlsOf(9998), ["true"], stdout);
-  assert.deepEqual(tlsOf(9999), ["no_tls_from_remote"], stdout);
+  const stats = `/api/v1/namespaces/${namespace}/pods/${pod!.metadata.name}:4191/proxy/stats?window=60s`;
+  const tlsOf = await until(
+    "both connections in the statistics of the server's proxy",
+    async () => {
+      const { stdout } = await kubectl(["get", "--raw", stats]);
+      const { tcp } = JSON.parse(stdout) as { tcp: { direction: string; target: string; tls: string }[] };
+      const inbound = tcp.filter(({ direction }) => direction === "inbound");
+      const tlsOf = new Map(inbound.map(({ target, tls }) => [target, tls]));
+      return tlsOf.has("9998") && tlsOf.has("9999") && tlsOf;
+    },
+    LIMIT_MS,
+  );
+  assert.deepEqual(Object.fromEntries(tlsOf), { 9998: "true", 9999: "no_tls_from_remote" });
 });
 
 function peers(namespace: string, annotations: Readonly<Record<string, string>>): object[] {
@@ -68,7 +68,9 @@ async function addressOf(namespace: string, selector: string): Promise<string> {
 
 /** The address of the client as the application on that port sees it. */
 async function peerSeen(namespace: string, host: string, port: number): Promise<string> {
-  const script = `for i in 1 2 3 4 5 6 7 8 9 10; do nc -w 5 ${host} ${port} </dev/null && exit 0; sleep 1; done; exit 1`;
+  // The client keeps its side open until the server has spoken.
+  const script = `sleep 1 | nc -w 10 ${host} ${port}`;
   const { stdout } = await execIn(namespace, "deploy/client", ["sh", "-c", script]);
+  assert.match(stdout, /^\d+\.\d+\.\d+\.\d+:\d+\n$/, `${host}:${port} spoke`);
   return stdout.trim().replace(/:\d+$/, "");
 }

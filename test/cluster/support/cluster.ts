@@ -27,13 +27,13 @@ const ENTRY = process.env.CLUSTER_TEST_ENTRY ?? BUILT_ENTRY;
 export const LIMIT_MS = 180_000;
 
 /** Reason to skip, or false. */
-export const NO_CLUSTER =
+export const NO_CLUSTER: string | false =
   KUBECONFIG === undefined || KUBECONFIG === ""
     ? "KUBECONFIG is not set: npm run test:cluster -- --up, or with --kubeconfig FILE"
     : false;
 
 /** Reason to skip what installs or removes the mesh, or false. */
-export const MESH_IS_SHARED =
+export const MESH_IS_SHARED: string | false =
   NO_CLUSTER ||
   (process.env.CLUSTER_TEST_OWN_MESH === "1" ? false : "the mesh was there before: it is used, not replaced");
 

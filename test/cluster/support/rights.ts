@@ -1,0 +1,72 @@
+/** Rights as `verb group/resource`: what a request needs, and what a user has. */
+import { runProcess } from "../../support/run-process.ts";
+import { KUBECTL } from "./cluster.ts";
+
+const VERBS: Readonly<Record<string, string>> = {
+  POST: "create",
+  PUT: "update",
+  PATCH: "patch",
+  DELETE: "delete",
+};
+
+/** Undefined: not about a resource (`/version`, discovery). */
+export function accessOf(method: string, target: string): string | undefined {
+  const url = new URL(target, "https://api");
+  const match = /^\/(?:api|apis\/([^/]+))\/v[^/]+\/(.+)$/.exec(url.pathname);
+  if (!match) return undefined;
+  const [, group = "", rest] = match;
+  let parts = rest!.split("/");
+  // In a namespace, unless the namespace itself is meant.
+  if (parts[0] === "namespaces" && parts.length > 2) parts = parts.slice(2);
+  const [resource, name, sub] = parts;
+  const read =
+    url.searchParams.get("watch") === "true" || url.searchParams.get("watch") === "1"
+      ? "watch"
+      : name === undefined
+        ? "list"
+        : "get";
+  const verb = method === "GET" ? read : (VERBS[method] ?? method);
+  return `${verb} ${group}/${resource}${sub === undefined ? "" : `/${sub}`}`;
+}
+
+interface RulesReview {
+  readonly status: {
+    readonly resourceRules: readonly {
+      readonly verbs: readonly string[];
+      readonly apiGroups?: readonly string[];
+      readonly resources?: readonly string[];
+    }[];
+  };
+}
+
+/** What a service account may do in a namespace, beyond what every service account may. */
+export async function rightsOf(namespace: string, account: string): Promise<Set<string>> {
+  const own = await review(namespace, `system:serviceaccount:${namespace}:${account}`);
+  for (const right of await review(namespace, `system:serviceaccount:${namespace}:nobody-of-that-name`)) {
+    own.delete(right);
+  }
+  return own;
+}
+
+async function review(namespace: string, user: string): Promise<Set<string>> {
+  const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];
+  const { stdout } = await runProcess(
+    KUBECTL,
+    [...["create", "-f", "-", "-o", "json", `--as=${user}`], ...groups.map((group) => `--as-group=${group}`)],
+    {
+      stdin: JSON.stringify({
+        apiVersion: "authorization.k8s.io/v1",
+        kind: "SelfSubjectRulesReview",
+        spec: { namespace },
+      }),
+    },
+  );
+  const { status } = JSON.parse(stdout) as RulesReview;
+  return new Set(
+    status.resourceRules.flatMap(({ verbs, apiGroups = [], resources = [] }) =>
+      verbs.flatMap((verb) =>
+        apiGroups.flatMap((group) => resources.map((resource) => `${verb} ${group}/${resource}`)),
+      ),
+    ),
+  );
+}
