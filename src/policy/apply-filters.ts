@@ -1,5 +1,5 @@
 import type { MatchRank, RequestView } from "./match-request.ts";
-import type { HeaderModifier, HttpFilter, Redirect } from "./route.ts";
+import type { HeaderModifier, HttpFilter, Redirect, Rewrite } from "./route.ts";
 
 /** A header list that filters change. Names compare case-insensitively. */
 export interface MutableHeaders {
@@ -24,6 +24,8 @@ export type FilterAnswer =
 export interface FilterContext {
   readonly request: RequestView;
   readonly headers: MutableHeaders;
+  /** Sends the request to another target (origin form); what matching and records see stays. */
+  readonly retarget?: (target: string) => void;
   /** Scheme that the client used: a redirect keeps it unless it names another. */
   readonly scheme: "http" | "https";
   readonly rank: MatchRank;
@@ -59,6 +61,11 @@ export function applyRequestFilters(
         if (answer) return answer;
         break;
       }
+      case "rewrite": {
+        const answer = rewriteRequest(filter.rewrite, context);
+        if (answer) return answer;
+        break;
+      }
     }
   }
   return undefined;
@@ -86,7 +93,8 @@ function redirectAnswer(redirect: Redirect, context: FilterContext): FilterAnswe
   const { host: requestHost, port: requestPort } = splitAuthority(request.authority);
   const host = redirect.host ?? requestHost;
   if (host === "") return { kind: "invalid", message: "redirect without a host, for a request without one" };
-  const target = redirectTarget(redirect, context);
+  const target =
+    redirect.path?.kind === "full" ? redirect.path.value : replacePrefix(redirect.path?.value, context);
   if (target === undefined) {
     return { kind: "invalid", message: "redirect replaces a prefix, but the rule matched without one" };
   }
@@ -99,15 +107,32 @@ function redirectAnswer(redirect: Redirect, context: FilterContext): FilterAnswe
   return { kind: "redirect", status: redirect.status, location };
 }
 
-function redirectTarget(redirect: Redirect, context: FilterContext): string | undefined {
-  const { target } = context.request;
-  if (!redirect.path) return target;
-  if (redirect.path.kind === "full") return redirect.path.value;
-  const { prefix } = context.rank;
+/** The query stays: only the path is rewritten. */
+function rewriteRequest({ host, path }: Rewrite, context: FilterContext): FilterAnswer | undefined {
+  if (path) {
+    const target = path.kind === "full" ? path.value + queryOf(context) : replacePrefix(path.value, context);
+    if (target === undefined) {
+      return { kind: "invalid", message: "rewrite replaces a prefix, but the rule matched without one" };
+    }
+    context.retarget?.(target);
+  }
+  if (host !== undefined) context.headers.set("Host", host);
+  return undefined;
+}
+
+function queryOf({ request: { target } }: FilterContext): string {
+  const question = target.indexOf("?");
+  return question < 0 ? "" : target.slice(question);
+}
+
+/** The request's target with another prefix; as it is for undefined. Undefined: the rule matched without a prefix. */
+function replacePrefix(by: string | undefined, { request, rank }: FilterContext): string | undefined {
+  const { target } = request;
+  if (by === undefined) return target;
+  const { prefix } = rank;
   if (prefix === undefined) return undefined;
   const rest = prefix === "/" ? target : target.slice(prefix.length);
-  const replacement = redirect.path.value.replace(/\/+$/, "");
-  const joined = `${replacement}${rest}`;
+  const joined = `${by.replace(/\/+$/, "")}${rest}`;
   return joined.startsWith("/") ? joined : `/${joined}`;
 }
 

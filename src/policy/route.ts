@@ -22,6 +22,7 @@ export type HttpFilter =
   | { readonly kind: "request-headers"; readonly modifier: HeaderModifier }
   | { readonly kind: "response-headers"; readonly modifier: HeaderModifier }
   | { readonly kind: "redirect"; readonly redirect: Redirect }
+  | { readonly kind: "rewrite"; readonly rewrite: Rewrite }
   | {
       readonly kind: "failure";
       readonly status: number;
@@ -44,4 +45,10 @@ export interface Redirect {
   readonly port: number | undefined;
   readonly path: { readonly kind: "full" | "prefix"; readonly value: string } | undefined;
   readonly status: number;
+}
+
+/** What a request becomes before it is sent on. */
+export interface Rewrite {
+  readonly host: string | undefined;
+  readonly path: Redirect["path"];
 }

@@ -28,12 +28,12 @@ type AnyDistribution =
 
 export function decodeHttpDistribution(
   message: HttpRoute_Distribution | GrpcRoute_Distribution | undefined,
-  decodeFilters: (filters: RouteBackend["filters"]) => HttpFilter[],
+  decodeFilters: (backend: RouteBackend) => HttpFilter[],
 ): Distribution {
   return decodeDistribution(message, (routeBackend, weight) => ({
     weight,
     backend: decodeBackend(routeBackend.backend),
-    filters: decodeFilters(routeBackend.filters),
+    filters: decodeFilters(routeBackend),
   }));
 }
 

@@ -4,6 +4,7 @@ import type {
   GrpcRoute_Filter,
   HttpRoute,
   HttpRoute_Filter,
+  HttpRoute_RouteBackend,
   OpaqueRoute as OpaqueRouteMessage,
   OutboundPolicy as OutboundPolicyMessage,
   TlsRoute,
@@ -23,6 +24,7 @@ import {
   decodeRedirect,
   decodeRequestHeaders,
   decodeResponseHeaders,
+  decodeRewrite,
 } from "./decode-route.ts";
 import {
   decodeBackoff,
@@ -113,9 +115,9 @@ function decodeHttpRoute(message: HttpRoute): OutboundRoute {
     hosts: message.hosts.map(decodeHost),
     rules: message.rules.map((rule) => ({
       matches: rule.matches.map(decodeHttpMatch),
-      filters: rule.filters.map(decodeHttpFilter),
-      backends: decodeHttpDistribution(rule.backends, (filters) =>
-        (filters as HttpRoute_Filter[]).map(decodeHttpFilter),
+      filters: decodeHttpFilters(rule),
+      backends: decodeHttpDistribution(rule.backends, (backend) =>
+        decodeHttpFilters(backend as HttpRoute_RouteBackend),
       ),
       timeouts: decodeTimeouts(rule),
       retry: rule.retry && decodeHttpRetry(rule.retry),
@@ -130,7 +132,7 @@ function decodeGrpcRoute(message: GrpcRoute): OutboundRoute {
     rules: message.rules.map((rule) => ({
       matches: rule.matches.map(decodeGrpcMatch),
       filters: rule.filters.map(decodeGrpcFilter),
-      backends: decodeHttpDistribution(rule.backends, (filters) =>
+      backends: decodeHttpDistribution(rule.backends, ({ filters }) =>
         (filters as GrpcRoute_Filter[]).map(decodeGrpcFilter),
       ),
       timeouts: decodeTimeouts(rule),
@@ -170,6 +172,16 @@ function decodeSni({ match }: SniMatch): HostMatch {
     default:
       throw undecodable("an SNI match", "it is neither exact nor suffix");
   }
+}
+
+/** Rewriting has a field of its own. It comes last, so that a redirect beside it sees the request as it was. */
+function decodeHttpFilters({
+  filters,
+  urlRewrite,
+}: Pick<HttpRoute_RouteBackend, "filters" | "urlRewrite">): HttpFilter[] {
+  const decoded = filters.map(decodeHttpFilter);
+  if (urlRewrite) decoded.push(decodeRewrite(urlRewrite));
+  return decoded;
 }
 
 function decodeHttpFilter({ kind }: HttpRoute_Filter): HttpFilter {

@@ -5,14 +5,16 @@ import type {
   HttpFailureInjector,
   HttpRouteMatch,
   PathMatch,
+  PathModifier,
   QueryParamMatch,
   Ratio,
   RequestHeaderModifier,
   RequestRedirect,
   ResponseHeaderModifier,
+  UrlRewrite,
 } from "../../api/gen/io/linkerd/proxy/http_route_pb.js";
 import type { Headers, HttpMethod, Scheme } from "../../api/gen/io/linkerd/proxy/http_types_pb.js";
-import type { HeaderModifier, HostMatch, HttpFilter, HttpMatch } from "../../policy/route.ts";
+import type { HeaderModifier, HostMatch, HttpFilter, HttpMatch, Redirect } from "../../policy/route.ts";
 import { decodeRegex } from "./decode-regex.ts";
 import { present, undecodable } from "./decode-values.ts";
 
@@ -90,22 +92,34 @@ export function decodeRedirect(message: RequestRedirect): HttpFilter {
   const status = message.status === 0 ? 301 : message.status;
   if (status < 300 || status > 399) throw undecodable("a redirect", `status ${status}`);
   if (message.port > 65535) throw undecodable("a redirect", `port ${message.port}`);
-  const replace = message.path?.replace;
-  if (message.path && replace?.case === undefined)
-    throw undecodable("a redirect", "its path modifier is empty");
-  if (replace?.value !== undefined && !replace.value.startsWith("/")) {
-    throw undecodable("a redirect", `path ${JSON.stringify(replace.value)} does not begin with /`);
-  }
   return {
     kind: "redirect",
     redirect: {
       scheme: message.scheme && decodeScheme(message.scheme),
       host: message.host === "" ? undefined : message.host,
       port: message.port === 0 ? undefined : message.port,
-      path: replace?.case === undefined ? undefined : { kind: replace.case, value: replace.value },
+      path: message.path && decodePathModifier(message.path, "a redirect"),
       status,
     },
   };
+}
+
+export function decodeRewrite(message: UrlRewrite): HttpFilter {
+  return {
+    kind: "rewrite",
+    rewrite: {
+      host: message.host === "" ? undefined : message.host,
+      path: message.path && decodePathModifier(message.path, "a rewrite"),
+    },
+  };
+}
+
+function decodePathModifier({ replace }: PathModifier, where: string): NonNullable<Redirect["path"]> {
+  if (replace.case === undefined) throw undecodable(where, "its path modifier is empty");
+  if (!replace.value.startsWith("/")) {
+    throw undecodable(where, `path ${JSON.stringify(replace.value)} does not begin with /`);
+  }
+  return { kind: replace.case, value: replace.value };
 }
 
 export function decodeHttpFailure(message: HttpFailureInjector): HttpFilter {

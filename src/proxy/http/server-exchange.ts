@@ -57,6 +57,8 @@ export class ServerExchange {
   readonly onDone: (() => void)[] = [];
   /** Whether the connection must not go on after this exchange. */
   mustClose = false;
+  /** Where a filter sends the request instead of to its own target (origin form). */
+  rewrittenTarget: string | undefined = undefined;
   upstream: ExchangeUpstream | undefined = undefined;
   state: "waiting" | "responding" | "done" = "waiting";
   readonly #recorder: Recorder;

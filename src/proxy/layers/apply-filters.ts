@@ -20,6 +20,9 @@ export function filterExchange(
   const answer = applyRequestFilters(filters, {
     request: exchange.view,
     headers: exchange.request.fields,
+    retarget: (target) => {
+      exchange.rewrittenTarget = target;
+    },
     scheme: "http",
     rank,
     random,

@@ -82,19 +82,21 @@ export function splitRequests(
       // A backend's filters must find the request as it was before another backend's.
       const fields = retries && exchange.request.fields.entries();
       const responseEditCount = exchange.responseEdits.length;
+      const { rewrittenTarget } = exchange;
       const attempt = (): void => {
         const chosen = chooseBackend(rule.backends, (backend) => backends.http(backend), random);
         if (!chosen) {
           exchange.fail(unavailable(exchange.live.target));
-        } else if (!chosen.balancer) {
-          exchange.fail(missingBackend(metaKey(chosen.weighted.backend.meta)));
+          // Filters first: a backend that cannot be sent to has one that says why.
         } else if (filterExchange(exchange, chosen.weighted.filters, rank, random)) {
-          next.handle(exchange, chosen.balancer, retry);
+          if (chosen.balancer) next.handle(exchange, chosen.balancer, retry);
+          else exchange.fail(missingBackend(metaKey(chosen.weighted.backend.meta)));
         }
       };
       const again = (): void => {
         exchange.request.fields.replaceAll(fields!);
         exchange.responseEdits.length = responseEditCount;
+        exchange.rewrittenTarget = rewrittenTarget;
         attempt();
       };
       const retry =
@@ -161,7 +163,7 @@ class BalancedRequest implements Waiter<HttpOrigin> {
     new Attempt({
       exchange: this.#exchange,
       origin: lease.value,
-      target: originTarget(this.#exchange.request),
+      target: this.#exchange.rewrittenTarget ?? originTarget(this.#exchange.request),
       live: this.#liveSet,
       observer: {
         connected: () => lease.connected(),

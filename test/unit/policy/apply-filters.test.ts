@@ -172,3 +172,52 @@ describe("redirect", () => {
     assert.equal(answer?.kind, "invalid");
   });
 });
+
+function rewrite(filter: HttpFilter & { kind: "rewrite" }, target: string, prefix?: string) {
+  const headers = new Headers([["host", "web.demo"]]);
+  let rewritten: string | undefined;
+  const answer = applyRequestFilters([filter], {
+    request: { method: "GET", target, authority: "web.demo", headerValues: () => [] },
+    headers,
+    retarget: (to) => {
+      rewritten = to;
+    },
+    scheme: "http",
+    rank: { ...IMPLICIT_MATCH, prefix },
+    random: () => 0,
+  });
+  return { answer, rewritten, headers: headers.list };
+}
+
+test("a rewrite of the prefix keeps the rest and the query", () => {
+  const to = (value: string): HttpFilter & { kind: "rewrite" } => ({
+    kind: "rewrite",
+    rewrite: { host: undefined, path: { kind: "prefix", value } },
+  });
+  assert.equal(rewrite(to("/v2"), "/v1/a?q=1", "/v1").rewritten, "/v2/a?q=1");
+  assert.equal(rewrite(to("/"), "/v1/a", "/v1").rewritten, "/a");
+  assert.equal(rewrite(to("/"), "/v1", "/v1").rewritten, "/");
+  assert.equal(rewrite(to("/"), "/v1?q=1", "/v1").rewritten, "/?q=1");
+  assert.equal(rewrite(to("/v2/"), "/a", "/").rewritten, "/v2/a");
+});
+
+test("a rewrite of the whole path keeps the query, one of the host leaves the path", () => {
+  const path = { kind: "full", value: "/one" } as const;
+  assert.equal(
+    rewrite({ kind: "rewrite", rewrite: { host: undefined, path } }, "/a/b?c=d").rewritten,
+    "/one?c=d",
+  );
+  const { rewritten, headers } = rewrite(
+    { kind: "rewrite", rewrite: { host: "other.example", path: undefined } },
+    "/a",
+  );
+  assert.equal(rewritten, undefined);
+  assert.deepEqual(headers, [["Host", "other.example"]]);
+});
+
+test("a rewrite of a prefix under a rule that matched otherwise is an error of the route", () => {
+  const path = { kind: "prefix", value: "/v2" } as const;
+  const { answer, rewritten } = rewrite({ kind: "rewrite", rewrite: { host: undefined, path } }, "/v1/a");
+  assert.equal(answer?.kind, "invalid");
+  assert.equal(rewritten, undefined);
+});

@@ -49,7 +49,7 @@ export function encodeHttpRoute(
       return {
         matches: rule.httpMatches,
         ...httpFilters(rule.filters, object, context),
-        backends: distribute(rule.backends, { backend: context.parentBackend }, (backend) =>
+        backends: distribute(weighted(rule.backends), { backend: context.parentBackend }, (backend) =>
           httpBackend(backend, object, context),
         ),
         ...(timeouts && { timeouts }),
@@ -74,7 +74,7 @@ export function encodeGrpcRoute(
     rules: route.rules.map((rule) => ({
       matches: rule.grpcMatches,
       filters: grpcFilters(rule.filters),
-      backends: distribute(rule.backends, { backend: context.parentBackend }, (backend) =>
+      backends: distribute(weighted(rule.backends), { backend: context.parentBackend }, (backend) =>
         grpcBackend(backend, context),
       ),
       ...(timeouts && { timeouts }),
@@ -106,12 +106,22 @@ export function encodeTcpRoute(
 
 function connectionRules({ route }: AttachedRoute, context: BackendContext) {
   return route.rules.map((rule) => ({
-    backends: distribute(rule.backends, { backend: context.parentBackend }, (each) => {
+    backends: distribute(weighted(rule.backends), { backend: context.parentBackend }, (each) => {
       const { backend, problem } = resolveBackend(each, context);
       if (problem === undefined) return { backend };
       return { backend, filters: [{ kind: { case: "invalid" as const, value: { message: problem } } }] };
     }),
   }));
+}
+
+/**
+ * Without any weight there is nowhere to go, and requests fail (Gateway API, BackendRef.weight). A proxy would send everything to a
+ * single backend, whatever its weight.
+ */
+function weighted(backends: readonly ReadBackend[]): readonly ReadBackend[] {
+  const [first] = backends;
+  if (!first || backends.some(({ ref }) => ref.weight > 0)) return backends;
+  return [{ ...first, problem: "no backend has a weight" }];
 }
 
 /** No backends: the parent itself. */
