@@ -176,6 +176,12 @@ export async function describeNamespace(namespace: string): Promise<string> {
   // Forty pods' logs would bury the claim that failed.
   for (const pod of names.slice(0, 8)) {
     await show("logs", pod, "--all-containers", "--prefix", "--tail=40");
+    const path = `/api/v1/namespaces/${namespace}/pods/${pod.slice("pod/".length)}:4191/proxy/metrics`;
+    const metrics = await runProcess(KUBECTL, ["get", "--raw", path], { expectExit: "any" });
+    const told = metrics.stdout
+      .split("\n")
+      .filter((line) => /errors?_total|classification="failure"/.test(line));
+    if (told.length > 0) parts.push(`${pod} counts failures:\n${told.join("\n")}`);
   }
   return parts.join("\n\n");
 }
