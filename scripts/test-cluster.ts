@@ -117,7 +117,7 @@ function removeMesh(kubectl: Kubectl): void {
   const component = "meshctl.io/control-plane-component";
   kubectl("delete", "mutatingwebhookconfigurations,clusterroles,clusterrolebindings", "-l", component);
   const crds = kubectl("get", "crd", "-o", "name").split("\n");
-  const own = crds.filter((name) => /\.(policy\.)?meshctl\.io$|\.linkerd\.io$/.test(name));
+  const own = crds.filter((name) => /\.meshctl\.io$/.test(name));
   if (own.length > 0) kubectl("delete", ...own);
   kubectl("delete", "namespace", "meshctl", "--ignore-not-found", "--wait=true", "--timeout=120s");
 }
