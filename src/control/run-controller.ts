@@ -8,6 +8,8 @@ import { Store } from "../kube/store.ts";
 import { DEFAULT_POLICIES } from "../policy/default-policy.ts";
 import { parsePortRanges } from "../values/port-ranges.ts";
 import type { Values } from "../values/values.ts";
+import { CheckedObjects } from "./admission/checked-objects.ts";
+import { POLICY_REVIEW_PATH, reviewPolicy } from "./admission/policy-review.ts";
 import type { ControlSettings } from "./control-settings.ts";
 import { destinationRoutes } from "./destination/destination-routes.ts";
 import { createCertifyClient } from "./identity/certify-client.ts";
@@ -88,6 +90,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
   const watching = stores.map(({ resource, store }) =>
     source.run(resource, (event) => store.handle(slim(event)), signal),
   );
+  const checked = new CheckedObjects(index, log);
   const optional = new OptionalKinds({
     kinds: Object.values(CUSTOM_KINDS),
     client,
@@ -95,7 +98,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
       run: (resource, listener, until) => source.run(resource, (event) => listener(slim(event)), until),
     },
     definitions: new ApiSource({ client, clock, random, log, metadataOnly: true }),
-    listener: index,
+    listener: checked,
     clock,
     log,
     signal,
@@ -104,7 +107,11 @@ export async function runController(options: ControllerProcess): Promise<void> {
     log.info("index filled"),
   );
   const cached = registry.gauge("cache_size", "Objects that are watched");
+  const skipped = registry.gauge("policy_objects_skipped", "Policies and routes with mistakes, by kind");
   registry.onScrape(() => {
+    for (const kind of new Set(Object.values(CUSTOM_KINDS).map((each) => each.kind))) {
+      skipped.set(checked.counts().get(kind) ?? 0, { kind });
+    }
     for (const { resource, store } of stores) cached.set(store.size, { kind: resource.plural });
     for (const { kind, size } of optional.sizes()) cached.set(size, { kind });
   });
@@ -134,22 +141,25 @@ export async function runController(options: ControllerProcess): Promise<void> {
       port: ports.injector,
       tlsDir: options.tlsDir,
       log,
-      review: (request) =>
-        reviewInjection(
-          {
-            values,
-            log,
-            owner: resolveOwner,
-            event,
-            // A namespace that was just made may not have reached the watch.
-            namespace: async (name) =>
-              index.namespace(name) ??
-              (await client
-                .request("GET", `/api/v1/namespaces/${name}`, { timeoutMs: 2000 })
-                .catch(() => undefined)),
-          },
-          request,
-        ),
+      reviews: {
+        [POLICY_REVIEW_PATH]: (request) => reviewPolicy(request, log),
+        "/": (request) =>
+          reviewInjection(
+            {
+              values,
+              log,
+              owner: resolveOwner,
+              event,
+              // A namespace that was just made may not have reached the watch.
+              namespace: async (name) =>
+                index.namespace(name) ??
+                (await client
+                  .request("GET", `/api/v1/namespaces/${name}`, { timeoutMs: 2000 })
+                  .catch(() => undefined)),
+            },
+            request,
+          ),
+      },
     });
     stops.push(() => webhook.stop());
 

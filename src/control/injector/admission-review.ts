@@ -34,19 +34,33 @@ export function parseAdmissionReview(body: Buffer): AdmissionRequest {
     namespace: String(request.namespace ?? object.metadata?.namespace ?? ""),
     operation: String(request.operation ?? ""),
     // Objects of a review may come without their kind; the request then has it.
-    object: { ...object, apiVersion: object.apiVersion ?? "v1", kind: object.kind ?? kind?.kind ?? "" },
+    object: {
+      ...object,
+      apiVersion: object.apiVersion ?? apiVersionOf(kind),
+      kind: object.kind ?? kind?.kind ?? "",
+    },
   };
 }
 
-/** Allowed, with what to change. We never deny: what cannot be injected runs without a proxy. */
-export function encodeAdmissionReview(
-  request: AdmissionRequest,
-  patch: readonly JsonPatchOperation[],
-  warnings: readonly string[],
-): string {
+function apiVersionOf(kind: { readonly version?: string; readonly group?: string } | undefined): string {
+  const { group = "", version = "v1" } = kind ?? {};
+  return group === "" ? version : `${group}/${version}`;
+}
+
+/** What an AdmissionReview is answered with. */
+export interface AdmissionAnswer {
+  /** Set: refused, with this message for whoever applied the object. */
+  readonly denied?: string | undefined;
+  readonly patch?: readonly JsonPatchOperation[] | undefined;
+  readonly warnings?: readonly string[] | undefined;
+}
+
+export function encodeAdmissionReview(request: AdmissionRequest, answer: AdmissionAnswer): string {
+  const { denied, patch = [], warnings = [] } = answer;
   const response = {
     uid: request.uid,
-    allowed: true,
+    allowed: denied === undefined,
+    ...(denied !== undefined && { status: { code: 400, reason: "Invalid", message: denied } }),
     ...(patch.length > 0 && {
       patchType: "JSONPatch",
       patch: Buffer.from(JSON.stringify(patch)).toString("base64"),

@@ -6,16 +6,23 @@ import { createSecureContext } from "node:tls";
 import { MeshError, toMeshError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { bind } from "../serve/bind.ts";
-import { type AdmissionRequest, encodeAdmissionReview, parseAdmissionReview } from "./admission-review.ts";
+import {
+  type AdmissionAnswer,
+  type AdmissionRequest,
+  encodeAdmissionReview,
+  parseAdmissionReview,
+} from "./admission-review.ts";
 import { stampOf } from "./file-values.ts";
-import type { reviewInjection } from "./inject-review.ts";
 
 export interface WebhookServerOptions {
   readonly host: string;
   readonly port: number;
   /** Mounted Secret with `tls.crt` and `tls.key`. */
   readonly tlsDir: string;
-  readonly review: (request: AdmissionRequest) => ReturnType<typeof reviewInjection>;
+  /** Who answers at a path. */
+  readonly reviews: Readonly<
+    Record<string, (request: AdmissionRequest) => AdmissionAnswer | Promise<AdmissionAnswer>>
+  >;
   readonly log: Logger;
 }
 
@@ -23,12 +30,13 @@ const BODY_BYTES_MAX = 10 * 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 15_000;
 
 /**
- * The injector's HTTPS server. Its certificate is looked at for each connection, so that a renewed Secret needs no restart.
+ * The HTTPS server of the admission webhooks. Its certificate is looked at for each connection, so that a renewed Secret needs no restart.
  *
  * | what | answer |
  * |---|---|
- * | a review | 200, allowed, perhaps with a patch |
+ * | a review | 200: allowed, perhaps with a patch, or denied |
  * | an undecodable body | 400 |
+ * | another path | 404 |
  * | we fail | 500: the webhook's failurePolicy decides, which `allowed: false` would bypass |
  */
 export async function startWebhookServer(
@@ -67,7 +75,7 @@ export async function startWebhookServer(
 }
 
 async function answer(
-  { review, log }: WebhookServerOptions,
+  { reviews, log }: WebhookServerOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -76,16 +84,19 @@ async function answer(
     response.end(body);
   };
   if (request.method !== "POST") return send(405, "text/plain", "only POST\n");
+  const path = (request.url ?? "/").split("?")[0]!;
+  const review = Object.hasOwn(reviews, path) ? reviews[path] : undefined;
+  if (!review) return send(404, "text/plain", `no webhook at ${path}\n`);
   try {
     const admission = parseAdmissionReview(await readBody(request));
-    const { patch, warnings } = await review(admission);
-    send(200, "application/json", encodeAdmissionReview(admission, patch, warnings));
+    send(200, "application/json", encodeAdmissionReview(admission, await review(admission)));
   } catch (caught) {
     const error = toMeshError(caught);
     const isTheirs = error.code === "INJECTOR_BAD_REVIEW";
-    log.warn(isTheirs ? "bad admission review" : "injection failed", {
+    log.warn(isTheirs ? "bad admission review" : "admission review failed", {
       code: error.code,
       error: error.message,
+      path,
     });
     send(isTheirs ? 400 : 500, "text/plain", `${error.message}\n`);
   }

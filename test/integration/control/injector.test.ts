@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import type { JsonPatchOperation, KubeObject } from "../../../src/base/kube-object.ts";
 import { silentLogger } from "../../../src/base/log.ts";
+import { POLICY_REVIEW_PATH, reviewPolicy } from "../../../src/control/admission/policy-review.ts";
 import { createFileValues } from "../../../src/control/injector/file-values.ts";
 import { type InjectEvent, reviewInjection } from "../../../src/control/injector/inject-review.ts";
 import { startWebhookServer } from "../../../src/control/injector/webhook-server.ts";
@@ -36,19 +37,22 @@ async function startInjector(namespaceAnnotations: Record<string, string> = {}) 
     port: 0,
     tlsDir: directory,
     log: silentLogger,
-    review: (admission) =>
-      reviewInjection(
-        {
-          values: createFileValues(join(directory, "values"), undefined),
-          namespace: async () => namespace,
-          owner: async () => ({ apiVersion: "apps/v1", kind: "Deployment", name: "web", uid: "u1" }),
-          event: (event) => events.push(event),
-          log: silentLogger,
-        },
-        admission,
-      ),
+    reviews: {
+      "/": (admission) =>
+        reviewInjection(
+          {
+            values: createFileValues(join(directory, "values"), undefined),
+            namespace: async () => namespace,
+            owner: async () => ({ apiVersion: "apps/v1", kind: "Deployment", name: "web", uid: "u1" }),
+            event: (event) => events.push(event),
+            log: silentLogger,
+          },
+          admission,
+        ),
+      [POLICY_REVIEW_PATH]: (admission) => reviewPolicy(admission, silentLogger),
+    },
   });
-  const post = (body: string, ca = certificate.certificatePem, servername = SERVICE) =>
+  const post = (body: string, ca = certificate.certificatePem, servername = SERVICE, path = "/") =>
     new Promise<{ status: number; body: string; serial: string }>((resolve, reject) => {
       const outgoing = request(
         {
@@ -58,6 +62,7 @@ async function startInjector(namespaceAnnotations: Record<string, string> = {}) 
           // Without a name there is none to compare; the authority is checked all the same.
           ...(servername === "" ? { checkServerIdentity: () => undefined } : {}),
           ca,
+          path,
           method: "POST",
           agent: false,
         },
@@ -214,6 +219,42 @@ test("injector serves a renewed certificate without a restart", async () => {
     );
     await utimes(join(injector.directory, "tls.key"), new Date(), new Date(Date.UTC(2031, 0, 1)));
     assert.equal((await injector.post(review(pod()), renewed.certificatePem)).serial, after.serial);
+  } finally {
+    await injector.stop();
+  }
+});
+
+test("policies have a webhook of their own, which refuses what discovery could not use, and says what would be right", async () => {
+  const injector = await startInjector();
+  const server = (proxyProtocol: string) =>
+    JSON.stringify({
+      apiVersion: "admission.k8s.io/v1",
+      kind: "AdmissionReview",
+      request: {
+        uid: "r1",
+        namespace: "demo",
+        operation: "CREATE",
+        kind: { group: "policy.meshctl.io", version: "v1beta3", kind: "Server" },
+        object: { metadata: { name: "web" }, spec: { podSelector: {}, port: 80, proxyProtocol } },
+      },
+    });
+  const ask = async (body: string, path: string) => injector.post(body, undefined, undefined, path);
+  try {
+    const refused = await ask(server("HTTP/9"), POLICY_REVIEW_PATH);
+    assert.equal(refused.status, 200);
+    assert.deepEqual(JSON.parse(refused.body).response, {
+      uid: "r1",
+      allowed: false,
+      status: {
+        code: 400,
+        reason: "Invalid",
+        message:
+          'spec.proxyProtocol: "HTTP/9" is unknown: write one of unknown, HTTP/1, HTTP/2, gRPC, opaque, TLS',
+      },
+    });
+    const admitted = await ask(server("HTTP/1"), POLICY_REVIEW_PATH);
+    assert.deepEqual(JSON.parse(admitted.body).response, { uid: "r1", allowed: true });
+    assert.equal((await ask(server("HTTP/1"), "/elsewhere")).status, 404);
   } finally {
     await injector.stop();
   }

@@ -6,8 +6,11 @@ export interface Problem {
   /** `spec.client.networks[0].cidr` */
   readonly field: string;
   readonly message: string;
+  /** It is no mistake, only more than we can do. */
+  readonly isUnsupported?: boolean;
 }
 
+/** Fields of the spec; others with their full path, which begins with `metadata.`. */
 export type Report = (field: string, message: string) => void;
 
 /** An object's meaning; undefined when something is wrong with it. Half a policy could let in what it should not. */
@@ -43,7 +46,8 @@ function parse<T>(
   try {
     const value = read(
       object.spec ?? {},
-      (field, message) => problems.push({ field: `spec.${field}`, message }),
+      (field, message) =>
+        problems.push({ field: field.startsWith("metadata.") ? field : `spec.${field}`, message }),
       object,
     );
     if (problems.length === 0) return { value, problems };

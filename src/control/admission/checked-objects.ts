@@ -1,0 +1,57 @@
+import { type MeshError, toMeshError } from "../../base/error.ts";
+import type { KubeObject } from "../../base/kube-object.ts";
+import type { Logger } from "../../base/log.ts";
+import type { StoreListener } from "../../kube/store.ts";
+import { formatProblems, validateObject } from "./validate-object.ts";
+
+/**
+ * Passes objects on to the index, and says which of them discovery skips: the webhook may have been away when they were written, or
+ * ignored.
+ */
+export class CheckedObjects implements StoreListener {
+  readonly #next: StoreListener;
+  readonly #log: Logger;
+  /** Key -> kind, of those with problems. */
+  readonly #skipped = new Map<string, string>();
+
+  constructor(next: StoreListener, log: Logger) {
+    this.#next = next;
+    this.#log = log;
+  }
+
+  apply(object: KubeObject): void {
+    const problems = problemsOf(object);
+    if (problems === "") this.#skipped.delete(keyOf(object));
+    else {
+      this.#skipped.set(keyOf(object), object.kind);
+      const { namespace, name } = object.metadata;
+      this.#log.warn("object skipped", { object: `${object.kind} ${namespace}/${name}`, problems });
+    }
+    this.#next.apply(object);
+  }
+
+  delete(object: KubeObject): void {
+    this.#skipped.delete(keyOf(object));
+    this.#next.delete(object);
+  }
+
+  /** Objects that are skipped now, by kind. */
+  counts(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const kind of this.#skipped.values()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    return counts;
+  }
+}
+
+function problemsOf(object: KubeObject): string {
+  try {
+    return formatProblems(validateObject(object));
+  } catch (caught) {
+    const error: MeshError = toMeshError(caught);
+    return `cannot be read: ${error.message}`;
+  }
+}
+
+function keyOf({ apiVersion, kind, metadata }: KubeObject): string {
+  return `${apiVersion}/${kind}/${metadata.namespace}/${metadata.name}`;
+}

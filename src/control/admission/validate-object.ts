@@ -1,0 +1,36 @@
+import type { KubeObject } from "../../base/kube-object.ts";
+import { groupOf } from "../index/custom-objects.ts";
+import { isRoute, POLICY_GROUP } from "../index/route-refs.ts";
+import { parseMeshTlsAuthentication, parseNetworkAuthentication } from "../policy/inbound/authentications.ts";
+import { parseAuthorizationPolicy } from "../policy/inbound/authorization-policy.ts";
+import type { Parsed, Problem } from "../policy/inbound/parse-spec.ts";
+import { parseRateLimit } from "../policy/inbound/rate-limit.ts";
+import { parseServerAuthorization } from "../policy/inbound/server-authorization.ts";
+import { parseServer } from "../policy/inbound/server-spec.ts";
+import { parseEgressNetwork } from "./egress-network.ts";
+import { routeProblems } from "./route-problems.ts";
+import { parseServiceProfile } from "./service-profile.ts";
+
+/** Kinds of our group, with the parser that discovery reads them with: what the webhook admits, discovery understands. */
+const PARSERS: Readonly<Record<string, (object: KubeObject) => Parsed<unknown>>> = {
+  Server: parseServer,
+  ServerAuthorization: parseServerAuthorization,
+  AuthorizationPolicy: parseAuthorizationPolicy,
+  MeshTLSAuthentication: parseMeshTlsAuthentication,
+  NetworkAuthentication: parseNetworkAuthentication,
+  HTTPLocalRateLimitPolicy: parseRateLimit,
+  EgressNetwork: parseEgressNetwork,
+};
+
+/** What is wrong with an object by itself; whether what it refers to exists is not asked. Other kinds have no problems. */
+export function validateObject(object: KubeObject): readonly Problem[] {
+  const group = groupOf(object.apiVersion);
+  if (isRoute(object)) return routeProblems(object);
+  if (group === POLICY_GROUP) return PARSERS[object.kind]?.(object).problems ?? [];
+  if (group === "meshctl.io" && object.kind === "ServiceProfile") return parseServiceProfile(object).problems;
+  return [];
+}
+
+export function formatProblems(problems: readonly Problem[]): string {
+  return problems.map(({ field, message }) => `${field}: ${message}`).join("; ");
+}
