@@ -22,6 +22,10 @@ export class RequestHead {
   /** Value of `Upgrade` when `Connection` lists it; "" otherwise. */
   upgrade = "";
   expectsContinue = false;
+  /** It came as HTTP/2, and no HTTP/1 request is inside: `minor` is what an HTTP/1 server would be told. */
+  isHttp2 = false;
+  /** As HTTP/2 says it; HTTP/1 does not. */
+  scheme = "http";
 }
 
 export class ResponseHead {
@@ -173,12 +177,8 @@ function parseVersion(text: string): number {
 }
 
 function parseTarget(method: string, target: string): TargetForm {
-  for (let index = 0; index < target.length; index++) {
-    const code = target.charCodeAt(index);
-    // Bytes from 0x80 are tolerated: clients send raw UTF-8 paths, and they pass unchanged.
-    if (code <= 0x20 || code === 0x7f || code === 0x23) {
-      throw http1Error("HTTP_BAD_TARGET", `request target ${quoted(target)} holds a forbidden character`);
-    }
+  if (!isTargetText(target)) {
+    throw http1Error("HTTP_BAD_TARGET", `request target ${quoted(target)} holds a forbidden character`);
   }
   if (method === "CONNECT") {
     if (/^(\[[0-9a-fA-F:.]+\]|[^:/?@[\]]+):\d{1,5}$/.test(target)) return "authority";
@@ -192,7 +192,16 @@ function parseTarget(method: string, target: string): TargetForm {
   throw http1Error("HTTP_BAD_TARGET", `request target ${quoted(target)} does not fit method ${method}`);
 }
 
-function isHostValue(value: string): boolean {
+/** Bytes from 0x80 are tolerated: clients send raw UTF-8 paths, and they pass unchanged. */
+export function isTargetText(target: string): boolean {
+  for (let index = 0; index < target.length; index++) {
+    const code = target.charCodeAt(index);
+    if (code <= 0x20 || code === 0x7f || code === 0x23) return false;
+  }
+  return true;
+}
+
+export function isHostValue(value: string): boolean {
   return /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9!$&'()*+,;=%._~-]*)(:\d{0,5})?$/.test(value);
 }
 
@@ -201,7 +210,7 @@ function isBlank(code: number): boolean {
 }
 
 /** Field values: no control characters but HTAB (RFC 9110 section 5.5). */
-function isFieldText(text: string, start: number, end: number): boolean {
+export function isFieldText(text: string, start: number, end: number): boolean {
   for (let index = start; index < end; index++) {
     const code = text.charCodeAt(index);
     if ((code < 0x20 && code !== 0x09) || code === 0x7f) return false;
@@ -209,7 +218,7 @@ function isFieldText(text: string, start: number, end: number): boolean {
   return true;
 }
 
-function isToken(text: string, start: number, end: number): boolean {
+export function isToken(text: string, start: number, end: number): boolean {
   for (let index = start; index < end; index++) {
     const code = text.charCodeAt(index);
     if (code >= 128 || TOKEN[code] === 0) return false;

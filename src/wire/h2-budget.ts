@@ -1,0 +1,37 @@
+import type { Clock } from "../base/clock.ts";
+
+/** Offences that a connection may commit at once, count. */
+const BURST = 1000;
+/** Offences forgiven, count per second; each stream that ends well forgives one more. */
+const FORGIVEN_PER_S = 50;
+
+/**
+ * How much trouble a peer may make that is legal in small numbers and an attack in large ones: streams opened and reset at
+ * once (rapid reset, CVE-2023-44487), streams that make us reset them, empty frames.
+ *
+ * A proxy that carries many clients resets streams whenever they leave, so work that ends well counts in a peer's favour.
+ */
+export class H2Budget {
+  readonly #clock: Clock;
+  #left = BURST;
+  #refilledAt: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#refilledAt = clock.monotonic();
+  }
+
+  /** @returns false when the peer has gone too far */
+  offence(): boolean {
+    if (--this.#left >= 0) return true;
+    const now = this.#clock.monotonic();
+    this.#left = Math.min(BURST, Math.floor(((now - this.#refilledAt) / 1000) * FORGIVEN_PER_S)) - 1;
+    this.#refilledAt = now;
+    return this.#left >= 0;
+  }
+
+  /** A stream was served to its end. */
+  served(): void {
+    if (this.#left < BURST) this.#left++;
+  }
+}
