@@ -73,23 +73,33 @@ export function readResilience(annotations: Readonly<Record<string, string>>): R
   };
 }
 
-/** What holds for a route under a parent: the route's own timeouts replace the parent's as a set, and so do its retries. */
-export function resilienceOf(route: Resilience, parent: Resilience): Pick<Resilience, "timeouts" | "retry"> {
-  return { timeouts: route.timeouts ?? parent.timeouts, retry: route.retry ?? parent.retry };
+/**
+ * What holds for a rule of a route: the route's own times, and its rule's request timeout where no annotation names one, replace the
+ * parent's as a set.
+ *
+ * @param ruleRequestMs  `timeouts.request` of the rule; undefined: not said
+ */
+export function timeoutsOf(
+  route: Resilience,
+  parent: Resilience,
+  ruleRequestMs?: number,
+): RouteTimeouts | undefined {
+  const { timeouts } = route;
+  if (!timeouts && ruleRequestMs === undefined) return parent.timeouts;
+  return {
+    request: timeouts?.request ?? ruleRequestMs,
+    response: timeouts?.response,
+    idle: timeouts?.idle,
+  };
 }
 
-/**
- * @param ruleRequestMs  `timeouts.request` of the rule, which holds where no annotation names one
- */
 export function encodeTimeouts(
   timeouts: RouteTimeouts | undefined,
-  ruleRequestMs?: number,
 ): MessageInitShape<typeof TimeoutsSchema> | undefined {
-  const all = { ...timeouts, request: timeouts?.request ?? ruleRequestMs };
   // Zero means none.
-  const set = TIMEOUT_KEYS.filter((key) => all[key]);
+  const set = TIMEOUT_KEYS.filter((key) => timeouts?.[key]);
   if (set.length === 0) return undefined;
-  return Object.fromEntries(set.map((key) => [key, encodeDuration(all[key]!)]));
+  return Object.fromEntries(set.map((key) => [key, encodeDuration(timeouts![key]!)]));
 }
 
 export function encodeHttpRetry(
@@ -114,12 +124,14 @@ export function encodeGrpcRetry(
   };
 }
 
-/** Conditions of the other protocol alone ask for nothing here. */
-function isHttpRetry({ statusRanges, grpc }: RetrySettings): boolean {
+/** Conditions of the other protocol alone ask for nothing here, and no attempts for nothing anywhere. */
+function isHttpRetry({ limit, statusRanges, grpc }: RetrySettings): boolean {
+  if (limit === 0) return false;
   return statusRanges !== undefined || grpc === undefined;
 }
 
-function isGrpcRetry({ statusRanges, grpc }: RetrySettings): boolean {
+function isGrpcRetry({ limit, statusRanges, grpc }: RetrySettings): boolean {
+  if (limit === 0) return false;
   return grpc !== undefined || statusRanges === undefined;
 }
 

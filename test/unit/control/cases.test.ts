@@ -95,7 +95,7 @@ function open(
         query.ip === undefined
           ? { case: "authority" as const, value: query.path! }
           : { case: "addr" as const, value: encodeAddress(query.ip, query.port!) as never };
-      const sourceWorkload = JSON.stringify({ ns: "demo", pod: "client" });
+      const sourceWorkload = JSON.stringify(query.token ?? { ns: "demo", pod: "client" });
       return {
         schema: OutboundPolicySchema,
         stream: createClient(OutboundPolicies, transport).watch({ sourceWorkload, target }, { signal }),

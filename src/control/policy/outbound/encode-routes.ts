@@ -20,7 +20,7 @@ import {
   encodeHttpRetry,
   encodeTimeouts,
   type Resilience,
-  resilienceOf,
+  timeoutsOf,
 } from "../resilience.ts";
 import type { AttachedRoute } from "../routes/attached-routes.ts";
 import type { EncodedFilter } from "../routes/encode-filter.ts";
@@ -39,13 +39,12 @@ export function encodeHttpRoute(
   parent: Resilience,
   context: BackendContext,
 ): MessageInitShape<typeof HttpRouteSchema> {
-  const resilience = resilienceOf(route.resilience, parent);
-  const retry = encodeHttpRetry(resilience.retry);
+  const retry = encodeHttpRetry(route.resilience.retry ?? parent.retry);
   return {
     metadata: routeMetadata(object),
     hosts: route.hosts,
     rules: route.rules.map((rule) => {
-      const timeouts = encodeTimeouts(resilience.timeouts, rule.requestMs);
+      const timeouts = encodeTimeouts(timeoutsOf(route.resilience, parent, rule.requestMs));
       return {
         matches: rule.httpMatches,
         ...httpFilters(rule.filters, object, context),
@@ -65,9 +64,8 @@ export function encodeGrpcRoute(
   parent: Resilience,
   context: BackendContext,
 ): MessageInitShape<typeof GrpcRouteSchema> {
-  const resilience = resilienceOf(route.resilience, parent);
-  const retry = encodeGrpcRetry(resilience.retry);
-  const timeouts = encodeTimeouts(resilience.timeouts);
+  const retry = encodeGrpcRetry(route.resilience.retry ?? parent.retry);
+  const timeouts = encodeTimeouts(timeoutsOf(route.resilience, parent));
   return {
     metadata: routeMetadata(object),
     hosts: route.hosts,

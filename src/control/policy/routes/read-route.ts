@@ -28,7 +28,7 @@ export interface ReadRule {
   /** Of GRPCRoutes. */
   readonly grpcMatches: MessageInitShape<typeof GrpcRouteMatchSchema>[];
   readonly filters: readonly EncodedFilter[];
-  /** `timeouts.request`; undefined: none. */
+  /** `timeouts.request`; zero: none, undefined: not said. */
   readonly requestMs: number | undefined;
   readonly backends: readonly ReadBackend[];
 }
@@ -116,12 +116,11 @@ function convertBackend(
   }
 }
 
-/** Zero means none (Gateway API, GEP-1742). */
 function readTimeout(text: unknown, at: string): number | undefined {
   if (text === undefined) return undefined;
   const ms = tryParseGoDuration(String(text));
   if (ms === undefined || ms < 0) throw new RouteProblem(at, `${JSON.stringify(text)} is no duration`);
-  return ms === 0 ? undefined : ms;
+  return ms;
 }
 
 function list(value: Raw): readonly Raw[] {
