@@ -25,7 +25,7 @@ export const CONTROL_PLANE_FILES: readonly string[] = [
   "control-plane/config.yaml",
   "control-plane/identity.yaml",
   "control-plane/controller.yaml",
-  // Last: from here on the API server asks the injector about new pods.
+  // Last: from here on the API server asks the controller about new pods and policies.
   "control-plane/webhook.yaml",
 ];
 

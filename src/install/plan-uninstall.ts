@@ -32,6 +32,11 @@ const KINDS = [
     kind: "MutatingWebhookConfiguration",
     path: "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
   },
+  {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingWebhookConfiguration",
+    path: "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+  },
   { apiVersion: "v1", kind: "Namespace", path: "/api/v1/namespaces" },
 ] as const;
 

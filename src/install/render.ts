@@ -59,14 +59,19 @@ export function renderControlPlane(request: RenderRequest): KubeObject[] {
     "tls.crt": base64(webhook.certificatePem),
     "tls.key": base64(webhook.privateKeyPem),
   };
-  for (const hook of find(objects, "MutatingWebhookConfiguration").webhooks) {
-    hook.failurePolicy = values.webhookFailurePolicy;
-    hook.clientConfig.caBundle = base64(webhook.certificatePem);
+  for (const kind of WEBHOOK_KINDS) {
+    for (const hook of find(objects, kind).webhooks) {
+      hook.failurePolicy = values.webhookFailurePolicy;
+      hook.clientConfig.caBundle = base64(webhook.certificatePem);
+    }
   }
   setDeployment(find(objects, "Deployment", IDENTITY_SERVICE), values, identityArgs(stored));
   setDeployment(find(objects, "Deployment", CONTROLLER_NAME), values, controllerArgs(stored));
   return objects;
 }
+
+/** The injector's and that of the policies: the same server answers both. */
+const WEBHOOK_KINDS = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] as const;
 
 function setDeployment(deployment: KubeObject, values: Values, args: readonly string[]): void {
   const labels = deployment.metadata.labels!;
@@ -106,6 +111,7 @@ function moveToNamespace(object: KubeObject, namespace: string): void {
       for (const subject of object.subjects) subject.namespace = namespace;
       break;
     case "MutatingWebhookConfiguration":
+    case "ValidatingWebhookConfiguration":
       object.metadata.name = clusterWide(object.metadata.name!);
       for (const hook of object.webhooks) hook.clientConfig.service.namespace = namespace;
       break;

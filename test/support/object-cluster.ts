@@ -5,6 +5,7 @@ import type { KubeClient, RequestOptions } from "../../src/kube/client.ts";
 
 const PLURALS: Readonly<Record<string, string>> = {
   MutatingWebhookConfiguration: "mutatingwebhookconfigurations",
+  ValidatingWebhookConfiguration: "validatingwebhookconfigurations",
 };
 
 /** A KubeClient that answers GET of objects and lists from an array, and POST from functions by path. */

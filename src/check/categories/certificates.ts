@@ -9,7 +9,7 @@ import {
 import { chains, commonName, isoTime, parseCertificates } from "../../install/certificates.ts";
 import { type CheckCategory, CheckFailed, type CheckInputs } from "../check.ts";
 import { readObject } from "../read.ts";
-import { webhookConfigurationName } from "./installation.ts";
+import { policyWebhookConfigurationName, webhookConfigurationName } from "./installation.ts";
 
 /** Certificates that end sooner than this deserve a warning. */
 const SOON_MS = 60 * 86_400_000;
@@ -104,18 +104,21 @@ export const webhook: CheckCategory = {
         const name = `${INJECTOR_SERVICE}.${inputs.namespace}.svc`;
         if (certificate.checkHost(name) === undefined)
           throw new CheckFailed(`the certificate is not for ${name}`);
-        const path = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${webhookConfigurationName(inputs.namespace)}`;
-        const hooks: { clientConfig: { caBundle?: string } }[] =
-          (await readObject(inputs, path))?.webhooks ?? [];
-        if (hooks.length !== 1)
-          throw new CheckFailed(
-            `expected 1 webhook in ${webhookConfigurationName(inputs.namespace)}, found ${hooks.length}`,
-          );
-        const bundle = Buffer.from(hooks[0]!.clientConfig.caBundle ?? "", "base64").toString();
-        if (!chains(certificate, [], parseCertificates(bundle, "the webhook's caBundle"))) {
-          throw new CheckFailed(
-            `the certificate in Secret ${INJECTOR_TLS_SECRET_NAME} is not signed by the webhook's caBundle: the API server will not reach the injector`,
-          );
+        for (const [plural, configuration] of [
+          ["mutatingwebhookconfigurations", webhookConfigurationName(inputs.namespace)],
+          ["validatingwebhookconfigurations", policyWebhookConfigurationName(inputs.namespace)],
+        ]) {
+          const path = `/apis/admissionregistration.k8s.io/v1/${plural}/${configuration}`;
+          const hooks: { clientConfig: { caBundle?: string } }[] =
+            (await readObject(inputs, path))?.webhooks ?? [];
+          if (hooks.length !== 1)
+            throw new CheckFailed(`expected 1 webhook in ${configuration}, found ${hooks.length}`);
+          const bundle = Buffer.from(hooks[0]!.clientConfig.caBundle ?? "", "base64").toString();
+          if (!chains(certificate, [], parseCertificates(bundle, `the caBundle of ${configuration}`))) {
+            throw new CheckFailed(
+              `the certificate in Secret ${INJECTOR_TLS_SECRET_NAME} is not signed by the caBundle of ${configuration}: the API server will not reach the webhook`,
+            );
+          }
         }
         failEach([certificate], (own) => outsideValidity(own, inputs.clock.now()));
       },

@@ -233,9 +233,25 @@ export const configuration: CheckCategory = {
           (name) => `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${name}`,
         ),
     },
+    {
+      anchor: "meshctl-existence-vwc",
+      label: "control plane ValidatingWebhookConfigurations exist",
+      fatal: true,
+      run: (inputs) =>
+        expectObjects(
+          inputs,
+          "ValidatingWebhookConfigurations",
+          [policyWebhookConfigurationName(inputs.namespace)],
+          (name) => `/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/${name}`,
+        ),
+    },
     fieldManagers(webhookConfigurationName),
   ],
 };
+
+export function policyWebhookConfigurationName(namespace: string): string {
+  return clusterName(namespace, "policy-validator-webhook-config");
+}
 
 export function webhookConfigurationName(namespace: string): string {
   return clusterName(namespace, "injector-webhook-config");

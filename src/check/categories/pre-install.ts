@@ -37,6 +37,11 @@ export const preInstall: CheckCategory = {
             resource: "mutatingwebhookconfigurations",
             verb: "create",
           },
+          {
+            group: "admissionregistration.k8s.io",
+            resource: "validatingwebhookconfigurations",
+            verb: "create",
+          },
         ]),
     },
     can("ServiceAccounts", "", "serviceaccounts"),

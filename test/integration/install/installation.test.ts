@@ -195,6 +195,7 @@ test("uninstall names what install made outside the namespace, and refuses while
       "ClusterRoleBinding/meshctl-identity",
       "MutatingWebhookConfiguration/meshctl-injector-webhook-config",
       "Namespace/meshctl",
+      "ValidatingWebhookConfiguration/meshctl-policy-validator-webhook-config",
     ],
   );
   const meshed = {

@@ -349,6 +349,13 @@ const BREAKS: readonly Break[] = [
     how: (cluster) => cluster.remove("MutatingWebhookConfiguration", "meshctl-injector-webhook-config"),
   },
   {
+    claim: "a missing webhook of the policies",
+    label: "control plane ValidatingWebhookConfigurations exist",
+    says: /meshctl-policy-validator-webhook-config/,
+    how: (cluster) =>
+      cluster.remove("ValidatingWebhookConfiguration", "meshctl-policy-validator-webhook-config"),
+  },
+  {
     claim: "an issuer that no anchor issued",
     label: "issuer cert is issued by the trust anchor",
     says: /"identity\.meshctl\.cluster\.local" was issued by none/,

@@ -40,7 +40,7 @@ test("definitions come first, then the namespace, then what is in it, then the w
   const kinds = objects.map((object) => object.kind);
   const crds = kinds.lastIndexOf("CustomResourceDefinition");
   assert.equal(kinds.indexOf("Namespace"), crds + 1);
-  assert.equal(kinds.at(-1), "MutatingWebhookConfiguration");
+  assert.deepEqual(kinds.slice(-2), ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]);
   assert.ok(kinds.indexOf("Secret") < kinds.indexOf("Deployment"));
 });
 
@@ -88,13 +88,14 @@ test("the webhook's certificate is for its Service, signs nothing else, and is w
   const certificate = new X509Certificate(decode(secret.data["tls.crt"]));
   assert.equal(certificate.checkHost("meshctl-injector.mesh2.svc"), "meshctl-injector.mesh2.svc");
   assert.equal(certificate.ca, false);
-  const [hook] = find(
-    objects,
-    "MutatingWebhookConfiguration",
-    "meshctl-mesh2-injector-webhook-config",
-  ).webhooks;
-  assert.equal(decode(hook.clientConfig.caBundle), decode(secret.data["tls.crt"]));
-  assert.equal(hook.clientConfig.service.namespace, "mesh2");
+  for (const [kind, name] of [
+    ["MutatingWebhookConfiguration", "meshctl-mesh2-injector-webhook-config"],
+    ["ValidatingWebhookConfiguration", "meshctl-mesh2-policy-validator-webhook-config"],
+  ] as const) {
+    const [hook] = find(objects, kind, name).webhooks;
+    assert.equal(decode(hook.clientConfig.caBundle), decode(secret.data["tls.crt"]));
+    assert.equal(hook.clientConfig.service.namespace, "mesh2");
+  }
 });
 
 test("the stored values have no private key, and say the trust domain outright", async () => {
