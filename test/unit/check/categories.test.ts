@@ -378,10 +378,21 @@ const BREAKS: readonly Break[] = [
   {
     claim: "a webhook certificate that the API server does not trust",
     label: "injector webhook has valid cert",
-    says: /not signed by the webhook's caBundle/,
+    says: /not signed by the caBundle of meshctl-injector-webhook-config/,
     async how(cluster) {
       const other = await generateIssuer("x", clock.now());
       const [hook] = cluster.find("MutatingWebhookConfiguration", "meshctl-injector-webhook-config").webhooks;
+      hook.clientConfig.caBundle = Buffer.from(other.certificatePem).toString("base64");
+    },
+  },
+  {
+    claim: "a certificate of the policies' webhook that the API server does not trust",
+    label: "injector webhook has valid cert",
+    says: /not signed by the caBundle of meshctl-policy-validator-webhook-config/,
+    async how(cluster) {
+      const other = await generateIssuer("x", clock.now());
+      const name = "meshctl-policy-validator-webhook-config";
+      const [hook] = cluster.find("ValidatingWebhookConfiguration", name).webhooks;
       hook.clientConfig.caBundle = Buffer.from(other.certificatePem).toString("base64");
     },
   },

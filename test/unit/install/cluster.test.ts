@@ -123,6 +123,7 @@ const LISTS = {
   "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings": { items: [] },
   "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": { items: [item("c")] },
   "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations": { items: [] },
+  "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations": { items: [] },
   "/api/v1/namespaces": { items: [item("meshctl")] },
 };
 
