@@ -17,8 +17,6 @@ const DISCOVERY_PATHS = [
   "/readyz",
   "/version",
   "/version/",
-  "/.well-known/openid-configuration",
-  "/openid/v1/jwks",
 ];
 
 /** What a namespaced role may see and touch; secrets only from `edit` on. */
@@ -101,6 +99,17 @@ const ROLES: Readonly<Record<string, readonly object[]>> = {
   "system:public-info-viewer": [
     { nonResourceURLs: ["/healthz", "/livez", "/readyz", "/version", "/version/"], verbs: ["get"] },
   ],
+  "system:service-account-issuer-discovery": [
+    {
+      nonResourceURLs: [
+        "/.well-known/openid-configuration",
+        "/.well-known/openid-configuration/",
+        "/openid/v1/jwks",
+        "/openid/v1/jwks/",
+      ],
+      verbs: ["get"],
+    },
+  ],
   "system:basic-user": [
     {
       apiGroups: ["authorization.k8s.io"],
@@ -121,6 +130,7 @@ const BINDINGS: Readonly<Record<string, string>> = {
   "system:discovery": "system:authenticated",
   "system:public-info-viewer": "system:authenticated",
   "system:basic-user": "system:authenticated",
+  "system:service-account-issuer-discovery": "system:serviceaccounts",
 };
 
 /** Writes what a fresh cluster holds: its namespaces, the default cluster roles and their bindings. */

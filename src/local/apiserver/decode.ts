@@ -3,6 +3,7 @@ import type { RequestContext } from "./context.ts";
 import { pruneCustom } from "./crd/prune.ts";
 import { apiVersionOf, type ResourceInfo } from "./resource-info.ts";
 import { decodeFields, type FieldFindings, isRecord } from "./schema/fields.ts";
+import { QUANTITY_PATTERN } from "./schema/quantity.ts";
 import { badRequest } from "./status.ts";
 
 /**
@@ -27,11 +28,14 @@ export function decodeObject(context: RequestContext, resource: ResourceInfo, bo
     result = decodeFields(resource.fields, typed, findings);
   }
   if (findings.mismatch) {
-    const { path, want, got } = findings.mismatch;
+    const { path, want, got, owner } = findings.mismatch;
     throw cannotHandle(
       resource,
-      `json: cannot unmarshal ${got} into Go struct field ${resource.kind}.${path} of type ${want}`,
+      `json: cannot unmarshal ${got} into Go struct field ${owner}.${path} of type ${want}`,
     );
+  }
+  if (findings.badQuantity) {
+    throw cannotHandle(resource, `quantities must match the regular expression '${QUANTITY_PATTERN}'`);
   }
   report(context, resource, findings.unknown);
   return result as KubeObject;

@@ -1,4 +1,4 @@
-import type { KubeObject } from "../../base/kube-object.ts";
+import type { KubeObject, ObjectMeta } from "../../base/kube-object.ts";
 import { timestamp } from "./prepare.ts";
 import type { ResourceInfo } from "./resource-info.ts";
 
@@ -41,22 +41,39 @@ export function planDeletion(
     finalizers.length > 0 ||
     grace > 0 ||
     (resource.bucket === "/namespaces" && (object.spec?.finalizers ?? []).length > 0);
-  if (!held) return { action: "remove", object, orphan };
+  if (!held) return { action: "remove", object: endedPod(resource, object, nowMs), orphan };
   const already = object.metadata.deletionTimestamp !== undefined;
   const oldGrace = object.metadata.deletionGracePeriodSeconds ?? 0;
   // A second delete may only shorten the time left.
   if (already && grace >= oldGrace && finalizers.length === (object.metadata.finalizers ?? []).length) {
     return { action: "keep", object, orphan };
   }
-  const metadata = {
+  const metadata: ObjectMeta = {
     ...object.metadata,
-    deletionTimestamp: timestamp(nowMs + grace * 1000),
-    deletionGracePeriodSeconds: grace,
+    ...(already || object.metadata.generation === undefined
+      ? {}
+      : { generation: object.metadata.generation + 1 }),
     ...(finalizers.length > 0 ? { finalizers } : {}),
   };
+  metadata.deletionTimestamp = timestamp(nowMs + grace * 1000);
+  const isNamespace = resource.bucket === "/namespaces";
+  if (!isNamespace) metadata.deletionGracePeriodSeconds = grace;
   const marked: KubeObject = { ...object, metadata };
-  if (resource.bucket === "/namespaces") marked.status = { ...object.status, phase: "Terminating" };
+  if (isNamespace) marked.status = { ...object.status, phase: "Terminating" };
   return { action: "keep", object: marked, orphan };
+}
+
+/** A pod that nothing has to stop is shown as it was at its end: marked, with no time left. */
+function endedPod(resource: ResourceInfo, object: KubeObject, nowMs: number): KubeObject {
+  if (resource.bucket !== "/pods" || object.metadata.deletionTimestamp !== undefined) return object;
+  const { generation } = object.metadata;
+  const metadata: ObjectMeta = {
+    ...object.metadata,
+    ...(generation === undefined ? {} : { generation: generation + 1 }),
+    deletionTimestamp: timestamp(nowMs),
+    deletionGracePeriodSeconds: 0,
+  };
+  return { ...object, metadata };
 }
 
 /** 0 when no kubelet has to stop anything. */

@@ -45,7 +45,13 @@ export function createHandler(parts: ServerParts): Handler {
     const { pathname, path, query, search } = target;
     if (PUBLIC_PATHS.has(pathname)) return servePublic(parts, response, pathname);
     const user = authorise(request, target);
-    if (!path) return serveDocument(parts, request, response, pathname);
+    if (!path) {
+      if (!/^\/(apis?|openapi|openid|\.well-known)(\/|$)/.test(pathname)) {
+        sendText(response, 404, "404 page not found\n");
+        return;
+      }
+      return serveDocument(parts, request, response, pathname);
+    }
     const verb = verbOf(request.method ?? "GET", path, query);
     await serveResource({ parts, request, response, path, query, search, verb, user });
   };

@@ -35,9 +35,9 @@ export function onUpdate(
       } else if (spec.clusterIP !== oldIp) {
         throw invalid(resource, object.metadata.name!, [
           {
-            field: "spec.clusterIP",
+            field: "spec.clusterIPs[0]",
             reason: "FieldValueInvalid",
-            message: `Invalid value: ${JSON.stringify(spec.clusterIP)}: may not change once set`,
+            message: `Invalid value: ${JSON.stringify([spec.clusterIP])}: may not change once set`,
           },
         ]);
       }

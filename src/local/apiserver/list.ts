@@ -3,7 +3,7 @@ import { fromStorage } from "./convert.ts";
 import { apiVersionOf, type ResourceInfo } from "./resource-info.ts";
 import type { Representation } from "./respond.ts";
 import { type Predicate, parseFieldSelector, parseLabelSelector } from "./selectors.ts";
-import { badRequest, expired } from "./status.ts";
+import { badRequest, expired, versionTooLarge } from "./status.ts";
 import type { Store } from "./store.ts";
 import { type IncludeObject, partialMetadata, renderTable } from "./table/render.ts";
 
@@ -44,7 +44,11 @@ export function listBody(
     objects = objects.filter((object) => compareKeys(keyOf(object), after) > 0);
   }
   const limit = Number(query.get("limit") ?? 0);
-  const metadata: Record<string, unknown> = { resourceVersion: String(store.version) };
+  const metadata: Record<string, unknown> = {
+    // Lists of custom resources say it even when there is no further page.
+    ...(resource.crd && representation === "object" ? { continue: "" } : {}),
+    resourceVersion: String(store.version),
+  };
   if (limit > 0 && objects.length > limit) {
     metadata.remainingItemCount = objects.length - limit;
     objects = objects.slice(0, limit);
@@ -64,8 +68,15 @@ export function listBody(
     });
   }
   const head = JSON.stringify({ kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata });
-  const items = objects.map((object) => encodeFor(store, resource, object)).join(",");
+  const items = objects.map((object) => itemText(store, resource, object)).join(",");
   return `${head.slice(0, -1)},"items":[${items}]}`;
+}
+
+/** Kubernetes' typed lists say the kind once, on the list; only custom resources repeat it in each item. */
+function itemText(store: Store, resource: ResourceInfo, object: KubeObject): string {
+  if (resource.crd) return encodeFor(store, resource, object);
+  const { apiVersion: _v, kind: _k, ...item } = fromStorage(resource, object);
+  return JSON.stringify(item);
 }
 
 /** JSON of a stored object in the resource's version; cached when that is the stored one. */
@@ -81,13 +92,13 @@ function checkVersion(store: Store, query: URLSearchParams): void {
   // Only the present can be listed; `Exact` of another version cannot be served.
   if (query.get("resourceVersionMatch") === "Exact" && wanted !== store.version)
     throw expired(wanted, store.version);
-  if (wanted > store.version) throw expired(wanted, store.version);
+  if (wanted > store.version) throw versionTooLarge(wanted, store.version);
 }
 
 export function parseVersion(text: string): number {
   if (!/^\d{1,15}$/.test(text)) {
     throw badRequest(
-      `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+      `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
     );
   }
   return Number(text);

@@ -69,6 +69,9 @@ export interface OperationsDeps {
 /** How often an update starts again because the object changed under it. */
 const ATTEMPTS_MAX = 8;
 
+/** A DELETE of these answers with what was deleted; of others, with a Status. */
+const ANSWERED_WITH_OBJECT = new Set(["/pods", "/services", "/serviceaccounts", "/persistentvolumeclaims"]);
+
 export function createOperations({ store, clock, admission, hooks }: OperationsDeps): Operations {
   const current = (resource: ResourceInfo, namespace: string, name: string): KubeObject => {
     const object = store.get(resource.bucket, namespace, name);
@@ -183,7 +186,7 @@ export function createOperations({ store, clock, admission, hooks }: OperationsD
       return finish(resource, store.put(resource.bucket, plan.object));
     }
     if (!context.dryRun) store.remove(resource.bucket, namespace, name);
-    if (resource.bucket === "/pods") return finish(resource, old);
+    if (ANSWERED_WITH_OBJECT.has(resource.bucket)) return finish(resource, plan.object);
     return deletedStatus(resource, old);
   }
 
@@ -256,6 +259,5 @@ function deletedStatus(resource: ResourceInfo, object: KubeObject): Status {
       kind: resource.plural,
       uid: object.metadata.uid!,
     },
-    code: 200,
   };
 }

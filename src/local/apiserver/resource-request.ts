@@ -8,6 +8,8 @@ import type { ResourceInfo } from "./resource-info.ts";
 import { representationOf, sendJson } from "./respond.ts";
 import type { ServerParts } from "./server-parts.ts";
 import { badRequest } from "./status.ts";
+import type { Column } from "./table/column.ts";
+import { columnsOf } from "./table/columns.ts";
 import { type IncludeObject, partialMetadata, renderTable } from "./table/render.ts";
 
 /** One request about a resource, authorised already. */
@@ -49,15 +51,28 @@ export function sendObject(
   code: number,
   object: KubeObject,
 ): void {
+  const encode = () => encodeFor(incoming.parts.store, resource, object);
+  sendAs(incoming, resource, code, object, encode, columnsOf(resource));
+}
+
+/** The same with columns and an encoding of its own. */
+export function sendAs(
+  incoming: ResourceRequest,
+  resource: ResourceInfo,
+  code: number,
+  object: KubeObject,
+  encode: () => string,
+  columns: readonly Column[],
+): void {
   const { parts, request, response, query } = incoming;
   const representation = representationOf(request.headers.accept);
   if (representation === "table") {
     const include = (query.get("includeObject") ?? "Metadata") as IncludeObject;
-    const table = renderTable(resource, [object], include, parts.lists.now(), true);
+    const table = renderTable(resource, [object], include, parts.lists.now(), true, columns);
     const metadata = { resourceVersion: object.metadata.resourceVersion };
     sendJson(response, code, JSON.stringify({ ...table, metadata }));
   } else if (representation === "metadata") sendJson(response, code, JSON.stringify(partialMetadata(object)));
-  else sendJson(response, code, encodeFor(parts.store, resource, object));
+  else sendJson(response, code, encode());
 }
 
 export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOptions {

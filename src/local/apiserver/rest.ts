@@ -10,7 +10,7 @@ import type { ResourcePath } from "./request-info.ts";
 import type { ResourceInfo } from "./resource-info.ts";
 import { contextOf, deleteOptions, type ResourceRequest, sendObject } from "./resource-request.ts";
 import { addWarnings, parseBody, readBody, representationOf, sendJson } from "./respond.ts";
-import { badRequest, methodNotAllowed, unknownPath } from "./status.ts";
+import { badRequest, invalid, methodNotAllowed, unknownPath } from "./status.ts";
 import { serveSubresource } from "./subresources/serve.ts";
 import { serveWatch } from "./watch.ts";
 
@@ -23,7 +23,7 @@ export async function serveResource(incoming: ResourceRequest): Promise<void> {
   if (!resource) throw unknownPath();
   if (path.namespace && !resource.namespaced) throw unknownPath();
   if (path.subresource) return serveSubresource(incoming, resource);
-  if (!resource.verbs.includes(verb)) throw methodNotAllowed(verb);
+  if (!resource.verbs.includes(verb)) throw methodNotAllowed();
   const representation = representationOf(request.headers.accept);
   const namespace = resource.namespaced && path.namespace ? path.namespace : undefined;
   switch (verb) {
@@ -58,7 +58,7 @@ export async function serveResource(incoming: ResourceRequest): Promise<void> {
         sendJson(response, 201, JSON.stringify(answer));
         return;
       }
-      if (path.name) throw methodNotAllowed("POST");
+      if (path.name) throw methodNotAllowed();
       const created = await parts.operations.create(
         context,
         resource,
@@ -74,7 +74,8 @@ export async function serveResource(incoming: ResourceRequest): Promise<void> {
       return sendObject(incoming, resource, 200, updated);
     }
     case "patch": {
-      const change = patcherFor(resource, request.headers["content-type"] ?? "", body);
+      const patch = patcherFor(resource, request.headers["content-type"] ?? "", body);
+      const change = (current: KubeObject) => checkPatched(context, resource, patch(current));
       const patched = await parts.operations.modify(context, resource, path.namespace, path.name, change);
       addWarnings(response, context.warnings);
       return sendObject(incoming, resource, 200, patched);
@@ -93,6 +94,25 @@ export async function serveResource(incoming: ResourceRequest): Promise<void> {
     case "deletecollection":
       return deleteCollection(incoming, resource, namespace, context, deleteOptions(query, body));
   }
+}
+
+/** What a patch made of an object must still be one. @throws MeshError 422, about the patch */
+function checkPatched(context: RequestContext, resource: ResourceInfo, patched: unknown): unknown {
+  try {
+    decodeObject({ ...context, warnings: [] }, resource, patched);
+  } catch (caught) {
+    const why = (caught as Error).message.replace(/^.*? cannot be handled as a \w+: (json: )?/, "$1");
+    const { metadata, ...rest } = patched as KubeObject;
+    const text = JSON.stringify({ ...rest, metadata });
+    throw invalid({ group: "", plural: "", kind: "" }, "", [
+      {
+        field: "patch",
+        reason: "FieldValueInvalid",
+        message: `Invalid value: ${JSON.stringify(text)}: ${why}`,
+      },
+    ]);
+  }
+  return patched;
 }
 
 function scope(resource: ResourceInfo, namespace: string | undefined): string | undefined {
@@ -120,7 +140,7 @@ async function deleteCollection(
   context: RequestContext,
   options: DeleteOptions,
 ): Promise<void> {
-  if (resource.namespaced && !path.namespace) throw methodNotAllowed("DELETE");
+  if (resource.namespaced && !path.namespace) throw methodNotAllowed();
   const selected = selectionOf(resource, "", query);
   const objects = parts.store.list(resource.bucket, scope(resource, namespace)).filter(selected);
   for (const object of objects) {

@@ -11,9 +11,14 @@ export type Predicate = (object: KubeObject) => boolean;
  */
 export function parseLabelSelector(text: string): Predicate {
   const tests: ((labels: Readonly<Record<string, string>>) => boolean)[] = [];
-  for (const part of splitOutsideParentheses(text)) {
+  const parts = splitOutsideParentheses(text);
+  for (const [index, part] of parts.entries()) {
     const term = part.trim();
-    if (term === "") continue;
+    if (term === "") {
+      if (parts.length === 1) continue;
+      const next = index === parts.length - 1 ? "" : ",";
+      throw badRequest(`found '${next}', expected: identifier after ','`);
+    }
     const set = /^([^\s!=,()]+)\s+(in|notin)\s*\(([^)]*)\)$/.exec(term);
     if (set) {
       const [, key, operator, list] = set as unknown as [string, string, string, string];

@@ -28,7 +28,7 @@ import { createOpenApi } from "./openapi.ts";
 import { createOperations } from "./operations.ts";
 import { createRegistry } from "./registry.ts";
 import type { ServerParts } from "./server-parts.ts";
-import { createStore } from "./store.ts";
+import { createStore, type Store } from "./store.ts";
 
 export interface ApiServerOptions {
   /** State that outlives a start: keys, in `<dir>/pki`. */
@@ -48,6 +48,8 @@ export interface ApiServerOptions {
   readonly allocateClusterIp?: AllocateClusterIp;
   /** Changes kept for watches, each resource (count). */
   readonly revisionsMax?: number;
+  /** Where objects are kept. Default: an empty store of its own. */
+  readonly store?: Store;
 }
 
 /** An address for a new Service; `wanted` is what its author asks for. @throws MeshError when that is taken or foreign */
@@ -88,7 +90,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const host = options.host ?? "127.0.0.1";
   const clusterName = options.clusterName ?? "meshctl-dev";
   const pki = await openPki(join(options.dir, "pki"), clock.now());
-  const store = createStore(options.revisionsMax === undefined ? {} : { revisionsMax: options.revisionsMax });
+  const store =
+    options.store ??
+    createStore(options.revisionsMax === undefined ? {} : { revisionsMax: options.revisionsMax });
   const registry = createRegistry();
   const rbac = createRbac(store);
   const tokens = createTokens(pki.tokenKey, store, clock);
@@ -112,7 +116,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     operations,
     rbac,
     tokens,
-    reviews: { rbac, tokens },
+    reviews: { rbac, tokens, now: () => clock.now() },
     lists: { store, now: () => clock.now() },
     watches: { store, clock },
     discovery: createDiscovery(registry),

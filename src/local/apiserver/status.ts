@@ -9,7 +9,8 @@ export interface Status {
   readonly message?: string;
   readonly reason?: string;
   readonly details?: StatusDetails;
-  readonly code: number;
+  /** Kubernetes leaves it out when something was deleted. */
+  readonly code?: number;
 }
 
 export interface StatusDetails {
@@ -25,7 +26,7 @@ export interface StatusDetails {
 export interface StatusCause {
   readonly reason: string;
   readonly message: string;
-  readonly field: string;
+  readonly field?: string;
 }
 
 /** What an error needs to know of the resource it is about. */
@@ -47,14 +48,14 @@ const CODE_OF_REASON: Readonly<Record<string, string>> = {
 
 /** A failure as a MeshError whose cause is the `Status`. */
 export function apiError(code: number, reason: string, message: string, details?: StatusDetails): MeshError {
-  const status: Status = {
+  const status: FailureStatus = {
     kind: "Status",
     apiVersion: "v1",
     metadata: {},
     status: "Failure",
     message,
     reason,
-    ...(details ? { details } : {}),
+    ...(details ? { details: withoutEmpty(details) } : {}),
     code,
   };
   return new MeshError({
@@ -63,6 +64,11 @@ export function apiError(code: number, reason: string, message: string, details?
     message,
     cause: status,
   });
+}
+
+/** What has no name is not named: the core group, an object that is none yet. */
+function withoutEmpty(details: StatusDetails): StatusDetails {
+  return Object.fromEntries(Object.entries(details).filter(([, value]) => value !== ""));
 }
 
 /** `pods`, or `deployments.apps`: how messages name a resource. */
@@ -112,6 +118,11 @@ export function badRequest(message: string): MeshError {
   return apiError(400, "BadRequest", message);
 }
 
+/** A patch that is well-formed but does not apply. Kubernetes keeps what is wrong to itself. */
+export function unprocessable(): MeshError {
+  return apiError(422, "Invalid", "the server rejected our request due to an error in our request", {});
+}
+
 export function forbidden(resource: Named | undefined, name: string, why: string): MeshError {
   const what = resource ? `${qualified(resource)}${name ? ` "${name}"` : ""} is forbidden: ${why}` : why;
   return apiError(403, "Forbidden", what, {
@@ -133,12 +144,21 @@ export function invalid(resource: Named, name: string, causes: readonly StatusCa
   });
 }
 
-export function methodNotAllowed(method: string): MeshError {
+export function methodNotAllowed(): MeshError {
   return apiError(
     405,
     "MethodNotAllowed",
-    `the server does not allow this method on the requested resource: ${method}`,
+    "the server does not allow this method on the requested resource",
+    {},
   );
+}
+
+/** A version that no write has had yet. */
+export function versionTooLarge(wanted: number, current: number): MeshError {
+  return apiError(504, "Timeout", `Timeout: Too large resource version: ${wanted}, current: ${current}`, {
+    causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+    retryAfterSeconds: 1,
+  });
 }
 
 export function expired(requested: number, oldest: number): MeshError {
@@ -158,10 +178,14 @@ const STATUS_OF_CODE: Readonly<Record<string, readonly [code: number, reason: st
   POD_NOT_STARTED: [400, "BadRequest"],
 };
 
+export interface FailureStatus extends Status {
+  readonly code: number;
+}
+
 /** The `Status` of whatever was thrown; junk is an internal error. */
-export function statusOf(caught: unknown): Status {
+export function statusOf(caught: unknown): FailureStatus {
   const error = toMeshError(caught);
-  const cause = error.cause as Status | undefined;
+  const cause = error.cause as FailureStatus | undefined;
   if (cause?.kind === "Status") return cause;
   // Errors of other parts (network, kubelet) come without a Status.
   const known = STATUS_OF_CODE[error.code];
@@ -170,7 +194,7 @@ export function statusOf(caught: unknown): Status {
   return apiErrorStatus(503, "ServiceUnavailable", error);
 }
 
-function apiErrorStatus(code: number, reason: string, error: MeshError): Status {
+function apiErrorStatus(code: number, reason: string, error: MeshError): FailureStatus {
   const message = error.hint ? `${error.message} (${error.hint})` : error.message;
-  return apiError(code, reason, message).cause as Status;
+  return apiError(code, reason, message).cause as FailureStatus;
 }

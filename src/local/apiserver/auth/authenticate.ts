@@ -21,12 +21,18 @@ export function authenticate(request: IncomingMessage, tokens: Tokens): UserInfo
   }
   const socket = request.socket as TLSSocket;
   if (!socket.authorized) return undefined;
-  const subject = socket.getPeerCertificate()?.subject as
+  const certificate = socket.getPeerCertificate();
+  const subject = certificate?.subject as
     | { readonly CN?: string | readonly string[]; readonly O?: string | readonly string[] }
     | undefined;
   const name = [subject?.CN ?? []].flat()[0];
   if (!name) return undefined;
-  return { name, groups: [...[subject?.O ?? []].flat(), "system:authenticated"] };
+  const digest = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
+  return {
+    name,
+    groups: [...[subject?.O ?? []].flat(), "system:authenticated"],
+    extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${digest}`] },
+  };
 }
 
 export function unauthorized(): Error {

@@ -26,6 +26,8 @@ export interface PolicyRule {
 /** Role-based access control over the roles and bindings in the store, read at each question: there are few. */
 export interface Rbac {
   isAllowed(user: UserInfo, attributes: Attributes): boolean;
+  /** Which binding allows something, in Kubernetes' words; undefined for those who may do everything. */
+  reasonFor(user: UserInfo, attributes: Attributes): string | undefined;
   /** The rules of what a binding refers to; `namespace` is the binding's. */
   rulesOfRole(
     roleRef: { readonly kind: string; readonly name: string },
@@ -36,10 +38,7 @@ export interface Rbac {
 }
 
 const GROUP = "rbac.authorization.k8s.io";
-const ALL: readonly PolicyRule[] = [
-  { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
-  { verbs: ["*"], nonResourceURLs: ["*"] },
-];
+const MASTERS = "system:masters";
 
 export function createRbac(store: Store): Rbac {
   const rulesOf = (roleRef: { kind: string; name: string }, namespace: string): readonly PolicyRule[] => {
@@ -64,23 +63,38 @@ export function createRbac(store: Store): Rbac {
       .flatMap((each) => (each.rules ?? []) as PolicyRule[]);
   };
 
+  const bindings = (namespace: string): readonly KubeObject[] => [
+    ...store.list(`${GROUP}/clusterrolebindings`),
+    ...(namespace === "" ? [] : store.list(`${GROUP}/rolebindings`, namespace)),
+  ];
+
   const rulesFor = (user: UserInfo, namespace: string): readonly PolicyRule[] => {
-    if (user.groups.includes("system:masters")) return ALL;
-    const rules: PolicyRule[] = [];
-    for (const binding of store.list(`${GROUP}/clusterrolebindings`)) {
-      if (bindsUser(binding, user)) rules.push(...rulesOf(binding.roleRef, ""));
-    }
-    if (namespace === "") return rules;
-    for (const binding of store.list(`${GROUP}/rolebindings`, namespace)) {
-      if (bindsUser(binding, user)) rules.push(...rulesOf(binding.roleRef, namespace));
-    }
-    return rules;
+    return bindings(namespace)
+      .filter((binding) => bindsUser(binding, user))
+      .flatMap((binding) => rulesOf(binding.roleRef, binding.metadata.namespace ?? ""));
   };
 
   return {
     rulesFor,
     rulesOfRole: rulesOf,
+    reasonFor(user, attributes) {
+      if (user.groups.includes(MASTERS)) return undefined;
+      for (const binding of bindings("path" in attributes ? "" : attributes.namespace)) {
+        const { namespace = "", name } = binding.metadata;
+        const subject = subjectOfUser(binding, user);
+        if (!subject) continue;
+        if (!rulesOf(binding.roleRef, namespace).some((rule) => ruleAllows(rule, attributes))) continue;
+        const where = namespace === "" ? name : `${name}/${namespace}`;
+        const account = `${subject.name}/${subject.namespace ?? namespace}`;
+        const who = subject.kind === "ServiceAccount" ? account : subject.name;
+        const { kind, name: role } = binding.roleRef;
+        return `RBAC: allowed by ${binding.kind} "${where}" of ${kind} "${role}" to ${subject.kind} "${who}"`;
+      }
+      return undefined;
+    },
     isAllowed: (user, attributes) => {
+      // They may do everything even when their binding is gone.
+      if (user.groups.includes(MASTERS)) return true;
       const namespace = "path" in attributes ? "" : attributes.namespace;
       return rulesFor(user, namespace).some((rule) => ruleAllows(rule, attributes));
     },
@@ -112,8 +126,19 @@ function includes(list: readonly string[] | undefined, value: string): boolean {
   return list !== undefined && (list.includes("*") || list.includes(value));
 }
 
+interface Subject {
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string;
+}
+
 function bindsUser(binding: KubeObject, user: UserInfo): boolean {
-  return (binding.subjects ?? []).some((subject: { kind: string; name: string; namespace?: string }) => {
+  return subjectOfUser(binding, user) !== undefined;
+}
+
+/** The subject of a binding that is the user. */
+function subjectOfUser(binding: KubeObject, user: UserInfo): Subject | undefined {
+  return ((binding.subjects ?? []) as Subject[]).find((subject) => {
     if (subject.kind === "User") return subject.name === user.name || subject.name === "*";
     if (subject.kind === "Group") return user.groups.includes(subject.name);
     const namespace = subject.namespace ?? binding.metadata.namespace;

@@ -1,13 +1,15 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
 import type { UserInfo } from "../context.ts";
+import { timestamp } from "../prepare.ts";
 import type { ResourceInfo } from "../resource-info.ts";
 import { badRequest } from "../status.ts";
-import { type Attributes, type Rbac, refusal } from "./rbac.ts";
+import type { Attributes, Rbac } from "./rbac.ts";
 import type { Tokens } from "./tokens.ts";
 
 export interface ReviewDeps {
   readonly rbac: Rbac;
   readonly tokens: Tokens;
+  now(): number;
 }
 
 /** Answers the resources that are questions: nothing of them is stored. */
@@ -23,7 +25,11 @@ export function answerReview(
     case "TokenReview":
       return { ...review, status: reviewToken(deps.tokens, spec) };
     case "SelfSubjectReview":
-      return { ...review, status: { userInfo: userStatus(user) } };
+      return {
+        ...review,
+        metadata: { ...review.metadata, creationTimestamp: timestamp(deps.now()) },
+        status: { userInfo: userStatus(user) },
+      };
     case "SelfSubjectAccessReview":
       return { ...review, status: decide(deps.rbac, user, attributesOf(spec, "")) };
     case "LocalSubjectAccessReview":
@@ -31,7 +37,8 @@ export function answerReview(
     case "SubjectAccessReview":
       return { ...review, status: decide(deps.rbac, subjectOf(spec), attributesOf(spec, "")) };
     default:
-      return { ...review, status: rulesStatus(deps.rbac, user, spec.namespace ?? "") };
+      // The question itself is not repeated, as in Kubernetes.
+      return { ...review, spec: {}, status: rulesStatus(deps.rbac, user, spec.namespace ?? "") };
   }
 }
 
@@ -87,8 +94,9 @@ function attributesOf(spec: AccessSpec, namespace: string): Attributes {
 }
 
 function decide(rbac: Rbac, user: UserInfo, attributes: Attributes): unknown {
-  if (rbac.isAllowed(user, attributes)) return { allowed: true };
-  return { allowed: false, reason: refusal(user, attributes) };
+  if (!rbac.isAllowed(user, attributes)) return { allowed: false };
+  const reason = rbac.reasonFor(user, attributes);
+  return { allowed: true, ...(reason === undefined ? {} : { reason }) };
 }
 
 function rulesStatus(rbac: Rbac, user: UserInfo, namespace: string): unknown {

@@ -47,6 +47,8 @@ const RULES: Readonly<Record<string, (object: KubeObject) => void>> = {
     const spec = (controller.spec ??= {});
     spec.replicas ??= 1;
     defaultTemplate(spec);
+    spec.selector ??= spec.template?.metadata?.labels;
+    labelLikeTemplate(controller, spec);
     controller.status ??= { replicas: 0 };
   },
   "/endpoints": (endpoints) => {
@@ -83,8 +85,11 @@ const RULES: Readonly<Record<string, (object: KubeObject) => void>> = {
     const strategy = (spec.updateStrategy ??= {});
     strategy.type ??= "RollingUpdate";
     if (strategy.type === "RollingUpdate") (strategy.rollingUpdate ??= {}).partition ??= 0;
+    const retention = (spec.persistentVolumeClaimRetentionPolicy ??= {});
+    retention.whenDeleted ??= "Retain";
+    retention.whenScaled ??= "Retain";
     defaultTemplate(spec);
-    set.status ??= { replicas: 0 };
+    set.status ??= { availableReplicas: 0, replicas: 0 };
   },
   "apps/daemonsets": (set) => {
     const spec = (set.spec ??= {});
@@ -106,6 +111,7 @@ const RULES: Readonly<Record<string, (object: KubeObject) => void>> = {
   },
   "batch/jobs": (job) => {
     defaultJobSpec((job.spec ??= {}), job);
+    labelLikeTemplate(job, job.spec);
     job.status ??= {};
   },
   "batch/cronjobs": (cron) => {
@@ -114,7 +120,17 @@ const RULES: Readonly<Record<string, (object: KubeObject) => void>> = {
     spec.suspend ??= false;
     spec.successfulJobsHistoryLimit ??= 3;
     spec.failedJobsHistoryLimit ??= 1;
+    const template = (spec.jobTemplate ??= {});
+    template.metadata ??= {};
+    defaultTemplate((template.spec ??= {}));
     cron.status ??= {};
+  },
+  "policy/poddisruptionbudgets": (budget) => {
+    budget.status ??= { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
+  },
+  "autoscaling/horizontalpodautoscalers": (scaler) => {
+    (scaler.spec ??= {}).minReplicas ??= 1;
+    scaler.status ??= { desiredReplicas: 0, currentMetrics: null };
   },
   "rbac.authorization.k8s.io/rolebindings": defaultSubjects,
   "rbac.authorization.k8s.io/clusterrolebindings": defaultSubjects,
@@ -138,12 +154,20 @@ function defaultTemplate(spec: Spec): void {
   defaultPodSpec((template.spec ??= {}));
 }
 
+/** The labels of an object that has none are its template's. */
+function labelLikeTemplate(object: KubeObject, spec: Spec): void {
+  const labels: Record<string, string> | undefined = spec.template?.metadata?.labels;
+  if (labels && !object.metadata.labels) object.metadata.labels = { ...labels };
+}
+
 function defaultJobSpec(spec: Spec, job: KubeObject): void {
   spec.parallelism ??= 1;
   spec.completions ??= 1;
   spec.backoffLimit ??= 6;
   spec.completionMode ??= "NonIndexed";
   spec.suspend ??= false;
+  spec.manualSelector ??= false;
+  spec.podReplacementPolicy ??= "TerminatingOrFailed";
   if (!spec.manualSelector && !spec.selector && job.metadata.uid && spec.template) {
     const label = "batch.kubernetes.io/controller-uid";
     spec.selector = { matchLabels: { [label]: job.metadata.uid } };
@@ -152,6 +176,7 @@ function defaultJobSpec(spec: Spec, job: KubeObject): void {
       ...metadata.labels,
       [label]: job.metadata.uid,
       "batch.kubernetes.io/job-name": job.metadata.name ?? "",
+      "controller-uid": job.metadata.uid,
       "job-name": job.metadata.name ?? "",
     };
   }

@@ -21,6 +21,7 @@ export function defaultPod(spec: Spec): void {
   spec.enableServiceLinks ??= true;
   spec.preemptionPolicy ??= "PreemptLowerPriority";
   spec.priority ??= 0;
+  spec.tolerations = tolerateBriefly(spec.tolerations ?? []);
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
     const { limits } = container.resources ?? {};
     if (limits)
@@ -29,6 +30,21 @@ export function defaultPod(spec: Spec): void {
         requests: { ...limits, ...container.resources.requests },
       };
   }
+}
+
+/** Pods stay for five minutes on a node that is lost, unless they say otherwise. */
+function tolerateBriefly(given: readonly Spec[]): Spec[] {
+  const missing = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"].filter(
+    (key) =>
+      !given.some((each) => (!each.key || each.key === key) && (!each.effect || each.effect === "NoExecute")),
+  );
+  const added = missing.map((key) => ({
+    key,
+    operator: "Exists",
+    effect: "NoExecute",
+    tolerationSeconds: 300,
+  }));
+  return [...given, ...added];
 }
 
 function defaultContainer(container: Spec): void {

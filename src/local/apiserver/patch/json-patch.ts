@@ -1,5 +1,5 @@
 import { deepEqual } from "../deep-equal.ts";
-import { badRequest } from "../status.ts";
+import { badRequest, unprocessable } from "../status.ts";
 
 interface Operation {
   readonly op?: unknown;
@@ -11,7 +11,7 @@ interface Operation {
 /**
  * RFC 6902 on a copy of `document`.
  *
- * @throws MeshError 400 when the patch is malformed or does not apply (a path that is not there, a failed test)
+ * @throws MeshError 400 when the patch is malformed, 422 when it does not apply (a path that is not there, a failed test)
  */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch)) throw badRequest("json patch: the patch is not an array of operations");
@@ -30,15 +30,15 @@ function applyOne(root: unknown, operation: Operation): unknown {
       return remove(root, path).root;
     case "replace": {
       if (path === "") return structuredClone(value);
-      read(root, path);
       const { parent, key } = parentOf(root, path);
-      if (Array.isArray(parent)) parent[indexOf(parent, key, path, false)] = structuredClone(value);
+      // As in Kubernetes, a field that is not there yet may be replaced all the same.
+      if (Array.isArray(parent)) parent[indexOf(parent, key, false)] = structuredClone(value);
       else parent[key] = structuredClone(value);
       return root;
     }
     case "test":
       if (!deepEqual(read(root, path), value)) {
-        throw badRequest(`json patch: testing value ${path} failed: test failed`);
+        throw unprocessable();
       }
       return root;
     case "copy":
@@ -60,14 +60,14 @@ function add(root: unknown, path: string, value: unknown): unknown {
   const { parent, key } = parentOf(root, path);
   if (!Array.isArray(parent)) parent[key] = value;
   else if (key === "-") parent.push(value);
-  else parent.splice(indexOf(parent, key, path, true), 0, value);
+  else parent.splice(indexOf(parent, key, true), 0, value);
   return root;
 }
 
 function remove(root: unknown, path: string): { root: unknown; value: unknown } {
   const value = read(root, path);
   const { parent, key } = parentOf(root, path);
-  if (Array.isArray(parent)) parent.splice(indexOf(parent, key, path, false), 1);
+  if (Array.isArray(parent)) parent.splice(indexOf(parent, key, false), 1);
   else delete parent[key];
   return { root, value };
 }
@@ -75,8 +75,8 @@ function remove(root: unknown, path: string): { root: unknown; value: unknown } 
 function read(root: unknown, path: string): unknown {
   if (path === "") return root;
   const { parent, key } = parentOf(root, path);
-  if (Array.isArray(parent)) return parent[indexOf(parent, key, path, false)];
-  if (!Object.hasOwn(parent, key)) throw missing(path);
+  if (Array.isArray(parent)) return parent[indexOf(parent, key, false)];
+  if (!Object.hasOwn(parent, key)) throw unprocessable();
   return parent[key];
 }
 
@@ -85,12 +85,12 @@ function parentOf(root: unknown, path: string): { parent: Container; key: string
   const key = keys.pop()!;
   let at: unknown = root;
   for (const step of keys) {
-    if (Array.isArray(at)) at = at[indexOf(at, step, path, false)];
+    if (Array.isArray(at)) at = at[indexOf(at, step, false)];
     else if (typeof at === "object" && at !== null && Object.hasOwn(at, step)) {
       at = (at as Record<string, unknown>)[step];
-    } else throw missing(path);
+    } else throw unprocessable();
   }
-  if (typeof at !== "object" || at === null || key === "__proto__") throw missing(path);
+  if (typeof at !== "object" || at === null || key === "__proto__") throw unprocessable();
   return { parent: at as Container, key };
 }
 
@@ -102,12 +102,8 @@ function segments(path: string): string[] {
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
-function indexOf(array: readonly unknown[], key: string, path: string, atEnd: boolean): number {
+function indexOf(array: readonly unknown[], key: string, atEnd: boolean): number {
   const index = /^(0|[1-9]\d*)$/.test(key) ? Number(key) : -1;
-  if (index < 0 || index >= array.length + (atEnd ? 1 : 0)) throw missing(path);
+  if (index < 0 || index >= array.length + (atEnd ? 1 : 0)) throw unprocessable();
   return index;
-}
-
-function missing(path: string): Error {
-  return badRequest(`json patch: the path ${JSON.stringify(path)} does not exist in the object`);
 }

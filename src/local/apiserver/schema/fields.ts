@@ -1,5 +1,6 @@
 import { setOwn } from "../set-own.ts";
 import { FIELD_TABLE } from "./field-table.ts";
+import { parseQuantity } from "./quantity.ts";
 
 export interface Field {
   readonly type: string;
@@ -10,8 +11,12 @@ export interface Field {
 export interface FieldFindings {
   readonly unknown: string[];
   readonly missing: string[];
+  /** Whether some text that must be a quantity is none. */
+  badQuantity?: boolean;
   /** The first wrong type: decoding stops there, as Go's does. */
-  mismatch: { readonly path: string; readonly want: string; readonly got: string } | undefined;
+  mismatch:
+    | { readonly path: string; readonly want: string; readonly got: string; readonly owner: string }
+    | undefined;
 }
 
 const parsed = new Map<string, ReadonlyMap<string, Field>>();
@@ -49,23 +54,41 @@ const QUANTITY_FIELDS = new Set([
   "value",
 ]);
 
+/** Maps whose values are quantities. */
+const QUANTITY_MAPS = new Set(["limits", "requests"]);
+
+/** `DeploymentSpec`: how messages of Go name a type. */
+function goName(type: string): string {
+  return type.replace(/^(?:\w+?)?V\d+/, "");
+}
+
 /**
  * Decodes a built-in object by the field table: a copy without unknown and null fields, quantities as text.
  * Unknown fields and the first wrong type are reported to `findings`.
  */
 export function decodeFields(typeName: string, value: unknown, findings: FieldFindings): unknown {
-  return decode(typeName, value, "", "", findings);
+  return decode(typeName, value, { path: "", name: "", owner: typeName }, findings);
 }
 
-function decode(type: string, value: unknown, path: string, name: string, findings: FieldFindings): unknown {
+/** Where a value is: its path, the last field's name, and the type that has that field. */
+interface Place {
+  readonly path: string;
+  readonly name: string;
+  readonly owner: string;
+}
+
+function decode(type: string, value: unknown, place: Place, findings: FieldFindings): unknown {
+  const { path, name, owner } = place;
   const wrong = (want: string): unknown => {
-    findings.mismatch ??= { path, want, got: typeWord(value) };
+    findings.mismatch ??= { path, want, got: typeWord(value), owner: goName(owner) };
     return undefined;
   };
   if (type.startsWith("[]")) {
     if (!Array.isArray(value)) return wrong("array");
     const inner = type.slice(2);
-    return value.map((item, index) => decode(inner, item, `${path}[${index}]`, name, findings));
+    return value.map((item, index) =>
+      decode(inner, item, { path: `${path}[${index}]`, name, owner }, findings),
+    );
   }
   if (type.startsWith("{}")) {
     if (!isRecord(value)) return wrong("map");
@@ -74,7 +97,9 @@ function decode(type: string, value: unknown, path: string, name: string, findin
     for (const [key, item] of Object.entries(value)) {
       if (item === null && inner === "string") setOwn(result, key, "");
       else if (item !== null) {
-        setOwn(result, key, decode(inner, item, path ? `${path}.${key}` : key, name, findings));
+        const at = { path: path ? `${path}.${key}` : key, name, owner };
+        if (QUANTITY_MAPS.has(name) && parseQuantity(String(item)) === undefined) findings.badQuantity = true;
+        setOwn(result, key, decode(inner, item, at, findings));
       }
     }
     return result;
@@ -98,7 +123,7 @@ function decode(type: string, value: unknown, path: string, name: string, findin
     case "IntOrString":
       return typeof value === "string" || Number.isInteger(value) ? value : wrong("IntOrString");
   }
-  if (!isRecord(value)) return wrong(type.replace(/^V\d+/, ""));
+  if (!isRecord(value)) return wrong(goName(type));
   const fields = fieldsOf(type);
   if (!fields) return value;
   const result: Record<string, unknown> = {};
@@ -106,7 +131,8 @@ function decode(type: string, value: unknown, path: string, name: string, findin
     const field = fields.get(key);
     const inner = path ? `${path}.${key}` : key;
     if (!field) findings.unknown.push(inner);
-    else if (item !== null) result[key] = decode(field.type, item, inner, key, findings);
+    else if (item !== null)
+      result[key] = decode(field.type, item, { path: inner, name: key, owner: type }, findings);
   }
   return result;
 }

@@ -45,7 +45,25 @@ function typeOfKind(apiVersion: string, kind: string): string | undefined {
 }
 
 /** Numbers that are no pointers in Go, and for which 0 is no value. */
-const ZERO_IS_NOTHING = new Set(["generation", "hostPort", "nodePort", "expirationSeconds"]);
+const ZERO_IS_NOTHING = new Set([
+  "generation",
+  "hostPort",
+  "nodePort",
+  "expirationSeconds",
+  "minReadySeconds",
+  "healthCheckNodePort",
+]);
+/** Booleans that are no pointers in Go: false is the same as nothing. */
+const FALSE_IS_NOTHING = new Set([
+  "stdin",
+  "stdinOnce",
+  "tty",
+  "hostNetwork",
+  "hostPID",
+  "hostIPC",
+  "paused",
+  "publishNotReadyAddresses",
+]);
 
 interface ProtoField {
   readonly name: string;
@@ -128,7 +146,11 @@ function decodeInto(
     } else {
       const value = decodeValue(fieldType, quantity, field, depth + 1);
       // Go writes empty texts, zero times and some zeros where JSON leaves them out.
-      const nothing = value === "" || value === undefined || (value === 0 && ZERO_IS_NOTHING.has(name));
+      const nothing =
+        value === "" ||
+        value === undefined ||
+        (value === 0 && ZERO_IS_NOTHING.has(name)) ||
+        (value === false && FALSE_IS_NOTHING.has(name));
       if (!nothing) result[name] = value;
     }
   }

@@ -4,9 +4,10 @@ import { decodeObject } from "../decode.ts";
 import { patcherFor } from "../patch/apply.ts";
 import { timestamp } from "../prepare.ts";
 import type { ResourceInfo } from "../resource-info.ts";
-import { contextOf, deleteOptions, type ResourceRequest, sendObject } from "../resource-request.ts";
+import { contextOf, deleteOptions, type ResourceRequest, sendAs, sendObject } from "../resource-request.ts";
 import { addWarnings, parseBody, readBody, sendJson } from "../respond.ts";
 import { apiError, badRequest, conflict, methodNotAllowed, unknownPath } from "../status.ts";
+import { SCALE_COLUMNS } from "../table/scale.ts";
 import { noKubelet, serveLog } from "./log.ts";
 import { forwardRequest, parseProxyTarget, podPort } from "./proxy.ts";
 import { scaleOf, withScale } from "./scale.ts";
@@ -33,8 +34,7 @@ export async function serveSubresource(incoming: ResourceRequest, resource: Reso
   const { subresource, namespace, name } = path;
   const declared = resource.subresources.find((each) => each.name === subresource);
   if (!declared) throw unknownPath();
-  if (!declared.verbs.includes(verb === "list" || verb === "watch" ? "get" : verb))
-    throw methodNotAllowed(verb);
+  if (!declared.verbs.includes(verb === "list" || verb === "watch" ? "get" : verb)) throw methodNotAllowed();
   switch (subresource) {
     case "log": {
       const pod = parts.operations.get(resource, namespace, name);
@@ -77,7 +77,8 @@ export async function serveSubresource(incoming: ResourceRequest, resource: Reso
       return serveScale(incoming, resource, read);
     case "token": {
       const body = decodeObject(context, { ...resource, ...TOKEN_REQUEST }, (await read()) ?? {});
-      const answer = answerTokenRequest(parts.store, parts.tokens, resource, namespace, name, body);
+      const now = parts.lists.now();
+      const answer = answerTokenRequest(parts.store, parts.tokens, resource, namespace, name, body, now);
       sendJson(response, 201, JSON.stringify(answer));
       return;
     }
@@ -117,9 +118,12 @@ async function serveScale(
   resource: ResourceInfo,
   read: () => Promise<unknown>,
 ): Promise<void> {
-  const { parts, response, path, verb, request } = incoming;
+  const { parts, path, verb, request } = incoming;
   const { namespace, name } = path;
-  const send = (object: KubeObject) => sendJson(response, 200, JSON.stringify(scaleOf(resource, object)));
+  const send = (object: KubeObject) => {
+    const scale = scaleOf(resource, object);
+    sendAs(incoming, resource, 200, scale, () => JSON.stringify(scale), SCALE_COLUMNS);
+  };
   if (verb === "get") return send(parts.operations.get(resource, namespace, name));
   const context = contextOf(incoming);
   const scaleResource = { ...resource, ...AUTOSCALING_V1, crd: undefined };

@@ -1,5 +1,6 @@
-import type { KubeObject } from "../../../base/kube-object.ts";
-import type { Tokens } from "../auth/tokens.ts";
+import type { KubeObject, ObjectMeta } from "../../../base/kube-object.ts";
+import { ISSUER, type Tokens } from "../auth/tokens.ts";
+import { timestamp } from "../prepare.ts";
 import type { ResourceInfo } from "../resource-info.ts";
 import { badRequest, invalid, notFound } from "../status.ts";
 import type { Store } from "../store.ts";
@@ -15,6 +16,7 @@ export function answerTokenRequest(
   namespace: string,
   name: string,
   body: KubeObject,
+  nowMs: number,
 ): KubeObject {
   const spec = body.spec ?? {};
   const expirationSeconds: number = spec.expirationSeconds ?? 3600;
@@ -39,10 +41,20 @@ export function answerTokenRequest(
   return {
     kind: "TokenRequest",
     apiVersion: "authentication.k8s.io/v1",
-    metadata: { name, namespace },
-    spec: { audiences: spec.audiences ?? [], expirationSeconds, boundObjectRef: spec.boundObjectRef ?? null },
+    metadata: { name, namespace, ...identityOf(store, namespace, name, nowMs) },
+    spec: {
+      audiences: spec.audiences?.length ? spec.audiences : [ISSUER],
+      expirationSeconds,
+      boundObjectRef: spec.boundObjectRef ?? null,
+    },
     status: issued,
   };
+}
+
+/** The account's id, and the moment of the question: a TokenRequest itself is kept nowhere. */
+function identityOf(store: Store, namespace: string, name: string, nowMs: number): Partial<ObjectMeta> {
+  const uid = store.get("/serviceaccounts", namespace, name)?.metadata.uid;
+  return { ...(uid === undefined ? {} : { uid }), creationTimestamp: timestamp(nowMs) };
 }
 
 function boundPod(

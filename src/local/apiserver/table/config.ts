@@ -7,11 +7,11 @@ const CREATED: Column = {
   type: "date",
   cell: (object) => object.metadata.creationTimestamp ?? "",
 };
-const count = (name: string, size: (object: KubeObject) => number): Column => ({
-  name,
-  type: "integer",
-  cell: size,
-});
+const count = (
+  name: string,
+  size: (object: KubeObject) => number,
+  type: "integer" | "string" = "integer",
+): Column => ({ name, type, cell: size });
 const keys = (value: object | undefined) => Object.keys(value ?? {}).length;
 
 const BINDING: readonly Column[] = [
@@ -31,14 +31,18 @@ const WEBHOOKS: readonly Column[] = [
 
 export const CONFIG_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   "/namespaces": [NAME, { name: "Status", cell: (namespace) => namespace.status?.phase ?? "" }, AGE],
-  "/configmaps": [NAME, count("Data", (object) => keys(object.data) + keys(object.binaryData)), AGE],
+  "/configmaps": [
+    NAME,
+    count("Data", (object) => keys(object.data) + keys(object.binaryData), "string"),
+    AGE,
+  ],
   "/secrets": [
     NAME,
     { name: "Type", cell: (secret) => secret.type ?? "" },
-    count("Data", (object) => keys(object.data)),
+    count("Data", (object) => keys(object.data), "string"),
     AGE,
   ],
-  "/serviceaccounts": [NAME, count("Secrets", (object) => (object.secrets ?? []).length), AGE],
+  "/serviceaccounts": [NAME, AGE],
   "/persistentvolumeclaims": [
     NAME,
     { name: "Status", cell: (claim) => claim.status?.phase ?? "" },
@@ -46,7 +50,9 @@ export const CONFIG_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     { name: "Capacity", cell: (claim) => claim.status?.capacity?.storage ?? "" },
     { name: "Access Modes", cell: (claim) => (claim.status?.accessModes ?? []).join(",") },
     { name: "StorageClass", cell: (claim) => claim.spec?.storageClassName ?? "" },
+    { name: "VolumeAttributesClass", cell: (claim) => claim.spec?.volumeAttributesClassName ?? "<unset>" },
     AGE,
+    wide({ name: "VolumeMode", cell: (claim) => claim.spec?.volumeMode ?? "" }),
   ],
   "coordination.k8s.io/leases": [
     NAME,
@@ -73,18 +79,33 @@ export const CONFIG_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
       name: "Reference",
       cell: (hpa) => `${hpa.spec?.scaleTargetRef?.kind}/${hpa.spec?.scaleTargetRef?.name}`,
     },
-    { name: "Targets", cell: () => "<unknown>" },
+    { name: "Targets", cell: targets },
     { name: "MinPods", cell: (hpa) => String(hpa.spec?.minReplicas ?? 1) },
-    count("MaxPods", (hpa) => hpa.spec?.maxReplicas ?? 0),
-    count("Replicas", (hpa) => hpa.status?.currentReplicas ?? 0),
+    count("MaxPods", (hpa) => hpa.spec?.maxReplicas ?? 0, "string"),
+    count("Replicas", (hpa) => hpa.status?.currentReplicas ?? 0, "string"),
     AGE,
   ],
 };
+
+/** Nothing measures here, so that current values are unknown. */
+function targets(scaler: KubeObject): string {
+  const metrics: { type: string; resource?: { name: string; target: Record<string, unknown> } }[] =
+    scaler.spec?.metrics ?? [];
+  const texts = metrics.map(({ type, resource }) => {
+    if (type !== "Resource" || !resource) return "<unknown>";
+    const { averageUtilization, averageValue } = resource.target;
+    const wanted = averageUtilization === undefined ? String(averageValue) : `${averageUtilization}%`;
+    return `${resource.name}: <unknown>/${wanted}`;
+  });
+  return texts.length === 0 ? "<none>" : texts.join(", ");
+}
 
 function subjects(binding: KubeObject, kind: string): string {
   const list: { kind: string; name: string; namespace?: string }[] = binding.subjects ?? [];
   return list
     .filter((subject) => subject.kind === kind)
-    .map((subject) => (kind === "ServiceAccount" ? `${subject.namespace}/${subject.name}` : subject.name))
+    .map((subject) =>
+      kind === "ServiceAccount" ? `${subject.namespace ?? ""}/${subject.name}` : subject.name,
+    )
     .join(", ");
 }

@@ -13,7 +13,7 @@ export function customColumns(crd: CompiledCrd): readonly Column[] {
 function toColumn(column: PrinterColumn): Column {
   return {
     name: column.name,
-    type: (["string", "integer", "number", "boolean"].includes(column.type)
+    type: (["string", "integer", "number", "boolean", "date"].includes(column.type)
       ? column.type
       : "string") as "string",
     description: column.description,

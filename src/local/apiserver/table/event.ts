@@ -6,12 +6,14 @@ import { wide } from "./common.ts";
 /** Events are kept in the core form, and may be shown in the form of events.k8s.io. */
 const subjectOf = (event: KubeObject) => event.involvedObject ?? event.regarding ?? {};
 const messageOf = (event: KubeObject): string => event.message ?? event.note ?? "";
-const sourceOf = (event: KubeObject): string =>
-  event.source?.component ??
-  event.deprecatedSource?.component ??
-  event.reportingComponent ??
-  event.reportingController ??
-  "";
+
+/** `kubelet, node-1` */
+function sourceOf(event: KubeObject): string {
+  const source = event.source ?? event.deprecatedSource ?? {};
+  const component: string = source.component || event.reportingComponent || event.reportingController || "";
+  const host: string = source.component ? (source.host ?? "") : (event.reportingInstance ?? "");
+  return host === "" ? component : `${component}, ${host}`;
+}
 
 export const EVENT_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   "/events": [
@@ -26,7 +28,7 @@ export const EVENT_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     wide({ name: "Source", cell: sourceOf }),
     { name: "Message", cell: (event) => messageOf(event).trim() },
     wide({ name: "First Seen", cell: (event, nowMs) => age(firstTime(event), nowMs) }),
-    wide({ name: "Count", type: "integer", cell: countOf }),
+    wide({ name: "Count", cell: countOf }),
     wide({ name: "Name", cell: (event) => event.metadata.name ?? "" }),
   ],
 };
@@ -50,6 +52,5 @@ function lastSeen(event: KubeObject, nowMs: number): string {
     event.lastTimestamp ??
     event.deprecatedLastTimestamp ??
     firstTime(event);
-  if (countOf(event) <= 1) return age(last, nowMs);
-  return `${age(last, nowMs)} (x${countOf(event)} over ${age(firstTime(event), nowMs)})`;
+  return age(last, nowMs);
 }

@@ -12,8 +12,8 @@ export function renderTable(
   include: IncludeObject,
   nowMs: number,
   withColumns: boolean,
+  columns: readonly Column[] = columnsOf(resource),
 ): Record<string, unknown> {
-  const columns = columnsOf(resource);
   return {
     kind: "Table",
     apiVersion: "meta.k8s.io/v1",
@@ -21,9 +21,18 @@ export function renderTable(
     columnDefinitions: withColumns ? columns.map(definitionOf) : null,
     rows: objects.map((object) => ({
       cells: columns.map((column) => column.cell(object, nowMs) ?? null),
+      ...rowConditions(resource, object),
       ...(include === "None" ? {} : { object: include === "Object" ? object : partialMetadata(object) }),
     })),
   };
+}
+
+/** A pod that is over is marked, so that clients may hide it. */
+function rowConditions(resource: ResourceInfo, object: KubeObject): Record<string, unknown> {
+  const phase = object.status?.phase as string | undefined;
+  if (resource.bucket !== "/pods" || (phase !== "Succeeded" && phase !== "Failed")) return {};
+  const message = phase === "Succeeded" ? "The pod has completed successfully." : "The pod failed.";
+  return { conditions: [{ type: "Completed", status: "True", reason: phase, message }] };
 }
 
 export function partialMetadata(object: KubeObject): Record<string, unknown> {
@@ -34,7 +43,7 @@ function definitionOf(column: Column): Record<string, unknown> {
   return {
     name: column.name,
     type: column.type ?? "string",
-    format: column.name === "Name" ? "name" : "",
+    format: column.format ?? (column.name === "Name" ? "name" : ""),
     description: column.description ?? column.name,
     priority: column.priority ?? 0,
   };

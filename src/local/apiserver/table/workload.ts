@@ -7,8 +7,8 @@ const CONTAINERS = wide({ name: "Containers", cell: (object) => containerList(ob
 const IMAGES = wide({ name: "Images", cell: (object) => containerList(object, "image") });
 const SELECTOR = wide({ name: "Selector", cell: (object) => selectorText(object.spec?.selector) });
 
-function status(name: string, field: string): Column {
-  return { name, type: "integer", cell: (object) => object.status?.[field] ?? 0 };
+function status(name: string, field: string, type: "integer" | "string" = "integer"): Column {
+  return { name, type, cell: (object) => object.status?.[field] ?? 0 };
 }
 
 const DESIRED: Column = { name: "Desired", type: "integer", cell: (object) => object.spec?.replicas ?? 0 };
@@ -17,8 +17,8 @@ export const WORKLOAD_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   "apps/deployments": [
     NAME,
     { name: "Ready", cell: readyOf },
-    status("Up-to-date", "updatedReplicas"),
-    status("Available", "availableReplicas"),
+    status("Up-to-date", "updatedReplicas", "string"),
+    status("Available", "availableReplicas", "string"),
     AGE,
     CONTAINERS,
     IMAGES,
@@ -72,7 +72,7 @@ export const WORKLOAD_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     NAME,
     { name: "Schedule", cell: (cron) => cron.spec?.schedule ?? "" },
     { name: "Timezone", cell: (cron) => cron.spec?.timeZone ?? "<none>" },
-    { name: "Suspend", cell: (cron) => (cron.spec?.suspend ? "True" : "False") },
+    { name: "Suspend", type: "boolean", cell: (cron) => (cron.spec?.suspend ? "True" : "False") },
     { name: "Active", type: "integer", cell: (cron) => (cron.status?.active ?? []).length },
     {
       name: "Last Schedule",
@@ -80,11 +80,19 @@ export const WORKLOAD_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
         cron.status?.lastScheduleTime ? age(cron.status.lastScheduleTime, nowMs) : "<none>",
     },
     AGE,
+    wide({ name: "Containers", cell: (cron) => containerList(jobOf(cron), "name") }),
+    wide({ name: "Images", cell: (cron) => containerList(jobOf(cron), "image") }),
+    wide({ name: "Selector", cell: (cron) => selectorText(jobOf(cron).spec?.selector) }),
   ],
 };
 
 function readyOf(object: KubeObject): string {
   return `${object.status?.readyReplicas ?? 0}/${object.spec?.replicas ?? 0}`;
+}
+
+/** What a CronJob makes. */
+function jobOf(cron: KubeObject): KubeObject {
+  return (cron.spec?.jobTemplate ?? {}) as KubeObject;
 }
 
 function containerList(object: KubeObject, field: "name" | "image"): string {

@@ -1,12 +1,13 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
 import { deepEqual } from "../deep-equal.ts";
+import { parseQuantity } from "../schema/quantity.ts";
 import type { Causes } from "./causes.ts";
 import { validateLabel } from "./names.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the shapes of specs are checked by the field table, before
 type Spec = Record<string, any>;
 
-const ENV_NAME = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
+const ENV_NAME = /^[ -<>-~]+$/;
 
 /** Rules of a pod or of a template's pod. */
 export function validatePodSpec(spec: Spec, path: string, causes: Causes): void {
@@ -61,13 +62,14 @@ function validateContainer(
       causes.invalid(
         `${path}.env[${index}].name`,
         variable.name,
-        "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit",
+        "a valid environment variable name must consist only of printable ASCII characters other than '='",
       );
     }
     if (variable.value && variable.valueFrom) {
       causes.invalid(`${path}.env[${index}].valueFrom`, "", "may not be specified when `value` is not empty");
     }
   });
+  validateResources(container.resources ?? {}, `${path}.resources`, causes);
   for (const field of ["livenessProbe", "readinessProbe", "startupProbe"]) {
     if (container[field]) validateProbe(container[field], `${path}.${field}`, causes);
   }
@@ -79,6 +81,18 @@ function validateContainer(
     if (mount.name && !volumes.has(mount.name))
       causes.absent(`${path}.volumeMounts[${index}].name`, mount.name);
   });
+}
+
+/** A request may not exceed the limit of the same resource. */
+function validateResources(resources: Spec, path: string, causes: Causes): void {
+  for (const [name, request] of Object.entries((resources.requests ?? {}) as Record<string, string>)) {
+    const limit: string | undefined = resources.limits?.[name];
+    if (limit === undefined) continue;
+    const [wanted, most] = [parseQuantity(request), parseQuantity(limit)];
+    if (wanted !== undefined && most !== undefined && wanted > most) {
+      causes.invalid(`${path}.requests`, request, `must be less than or equal to ${name} limit of ${limit}`);
+    }
+  }
 }
 
 const HANDLERS = ["exec", "httpGet", "tcpSocket", "grpc"];

@@ -30,7 +30,8 @@ export function validateObject(
   } else if (resource.fields) {
     const missing: string[] = [];
     findMissing(resource.fields, object, "", missing);
-    for (const field of missing) causes.required(field);
+    // What a rule of the kind says better is left to it.
+    for (const field of missing) if (!/^rules\[\d+\]\.verbs$/.test(field)) causes.required(field);
   }
   // The rules below read what must be there.
   const hasSpec = object.spec !== undefined && object.spec !== null;
@@ -92,6 +93,8 @@ const RULES: Readonly<Record<string, Rule>> = {
     validateWebhooks(object, causes),
   "admissionregistration.k8s.io/validatingwebhookconfigurations": (object, _old, causes) =>
     validateWebhooks(object, causes),
+  "rbac.authorization.k8s.io/roles": validateRole,
+  "rbac.authorization.k8s.io/clusterroles": validateRole,
   "rbac.authorization.k8s.io/rolebindings": validateBinding,
   "rbac.authorization.k8s.io/clusterrolebindings": validateBinding,
   "apiextensions.k8s.io/customresourcedefinitions": (crd, _old, causes) => {
@@ -117,8 +120,14 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
 };
 
+function validateRole(role: KubeObject, _old: KubeObject | undefined, causes: Causes): void {
+  ((role.rules ?? []) as { verbs?: readonly string[] }[]).forEach(({ verbs = [] }, index) => {
+    if (verbs.length === 0) causes.required(`rules[${index}].verbs`, "verbs must contain at least one value");
+  });
+}
+
 function validateBinding(object: KubeObject, old: KubeObject | undefined, causes: Causes): void {
-  const kinds = object.kind === "ClusterRoleBinding" ? ["ClusterRole"] : ["ClusterRole", "Role"];
+  const kinds = object.kind === "ClusterRoleBinding" ? ["ClusterRole"] : ["Role", "ClusterRole"];
   if (object.roleRef?.kind && !kinds.includes(object.roleRef.kind)) {
     causes.unsupported("roleRef.kind", object.roleRef.kind, kinds);
   }

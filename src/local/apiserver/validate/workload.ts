@@ -8,8 +8,13 @@ import { validatePodSpec } from "./pod.ts";
 export function validateWorkload(object: KubeObject, old: KubeObject | undefined, causes: Causes): void {
   const { selector, template, replicas } = object.spec;
   const labels = template?.metadata?.labels ?? {};
-  if (selector === undefined) causes.required("spec.selector");
-  else if (Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0) {
+  if (selector === undefined) {
+    causes.required("spec.selector");
+    causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`");
+  } else if (
+    Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length ===
+    0
+  ) {
     causes.invalid("spec.selector", selector, "empty selector is invalid for deployment");
   } else if (!matchesSelector(selector, labels)) {
     causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`");

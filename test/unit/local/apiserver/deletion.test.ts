@@ -45,7 +45,7 @@ const cases: [
     { spec: { finalizers: ["kubernetes"] } },
     {},
     "keep",
-    0,
+    undefined,
   ],
   ["a finalized namespace goes", "namespaces", { spec: { finalizers: [] } }, {}, "remove"],
 ];

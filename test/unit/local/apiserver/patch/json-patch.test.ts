@@ -37,22 +37,26 @@ for (const [name, document, patch, expected] of cases) {
   });
 }
 
-const refused: [name: string, patch: unknown][] = [
-  ["a patch that is no array", { op: "add" }],
-  ["removing what is not there", [{ op: "remove", path: "/x" }]],
-  ["replacing what is not there", [{ op: "replace", path: "/x", value: 1 }]],
-  ["an index beyond the list", [{ op: "add", path: "/l/5", value: 1 }]],
-  ["a parent that is not there", [{ op: "add", path: "/x/y", value: 1 }]],
-  ["a failed test", [{ op: "test", path: "/a", value: 2 }]],
-  ["an unknown operation", [{ op: "merge", path: "/a" }]],
-  ["the prototype", [{ op: "add", path: "/__proto__", value: { polluted: true } }]],
+test("json patch replaces a field that is not there, as Kubernetes does", () => {
+  assert.deepEqual(applyJsonPatch({ a: 1 }, [{ op: "replace", path: "/x", value: 2 }]), { a: 1, x: 2 });
+});
+
+const refused: [name: string, patch: unknown, code: number][] = [
+  ["a patch that is no array", { op: "add" }, 400],
+  ["removing what is not there", [{ op: "remove", path: "/x" }], 422],
+  ["replacing beyond a list", [{ op: "replace", path: "/l/1", value: 1 }], 422],
+  ["an index beyond the list", [{ op: "add", path: "/l/5", value: 1 }], 422],
+  ["a parent that is not there", [{ op: "add", path: "/x/y", value: 1 }], 422],
+  ["a failed test", [{ op: "test", path: "/a", value: 2 }], 422],
+  ["an unknown operation", [{ op: "merge", path: "/a" }], 400],
+  ["the prototype", [{ op: "add", path: "/__proto__", value: { polluted: true } }], 422],
 ];
 
-for (const [name, patch] of refused) {
-  test(`json patch refuses ${name} with 400`, () => {
+for (const [name, patch, code] of refused) {
+  test(`json patch refuses ${name} with ${code}`, () => {
     assert.throws(
       () => applyJsonPatch({ a: 1, l: [1] }, patch),
-      (error: Error) => (error.cause as { code: number }).code === 400,
+      (error: Error) => (error.cause as { code: number }).code === code,
     );
   });
 }

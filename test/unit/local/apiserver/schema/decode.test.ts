@@ -22,7 +22,12 @@ test("built-in objects lose unknown and null fields, which are reported by path"
 test("a wrong type is reported with path, wanted and found type", () => {
   const found = findings();
   decodeFields("V1Deployment", { spec: { replicas: "three" } }, found);
-  assert.deepEqual(found.mismatch, { path: "spec.replicas", want: "int32", got: "string" });
+  assert.deepEqual(found.mismatch, {
+    path: "spec.replicas",
+    want: "int32",
+    got: "string",
+    owner: "DeploymentSpec",
+  });
 });
 
 test("numbers are quantities where quantities belong, and nowhere else", () => {
@@ -31,7 +36,7 @@ test("numbers are quantities where quantities belong, and nowhere else", () => {
   assert.deepEqual(result, { name: "a", resources: { limits: { cpu: "1" } } });
   assert.equal(found.mismatch, undefined);
   decodeFields("V1ObjectMeta", { labels: { a: 1 } }, found);
-  assert.deepEqual(found.mismatch, { path: "labels.a", want: "string", got: "number" });
+  assert.deepEqual(found.mismatch, { path: "labels.a", want: "string", got: "number", owner: "ObjectMeta" });
 });
 
 /** A length-delimited protobuf field. */
