@@ -41,14 +41,17 @@ function renderBash(nodes: readonly CompletionNode[]): string {
     "_meshctl() {",
     ...findPath(nodes, "COMP_WORDS[i]", "COMP_CWORD", 1),
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
-    '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"',
+    '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" names flags',
     ...valueCases(nodes, (choices) => `COMPREPLY=($(compgen -W "${choices}" -- "$current")); return`),
-    '  case "$path" in',
+    '  case "$line" in',
     ...nodes.map(
       (node) =>
-        `    "${node.path.join(" ")}") COMPREPLY=($(compgen -W "${[...node.words.map(({ name }) => name), ...longNames(node)].join(" ")}" -- "$current")) ;;`,
+        `    "${node.path.join(" ")}") names="${node.words.map(({ name }) => name).join(" ")}" flags="${longNames(node).join(" ")}" ;;`,
     ),
     "  esac",
+    // Flags only for a dash: between commands they are noise, and where nothing fits the shell offers files.
+    '  [[ "$current" == -* ]] && names="$flags"',
+    '  COMPREPLY=($(compgen -W "$names" -- "$current"))',
     "}",
     "complete -o default -F _meshctl meshctl",
     "",
@@ -56,47 +59,48 @@ function renderBash(nodes: readonly CompletionNode[]): string {
 }
 
 function renderZsh(nodes: readonly CompletionNode[]): string {
-  const describe = (name: string, summary: string) => shellQuote(`${name}:${summary.replaceAll(":", "\\:")}`);
+  const describe = (name: string, summary: string) => zshQuote(`${name}:${summary.replaceAll(":", "\\:")}`);
   return [
     "#compdef meshctl",
     "# zsh completion for meshctl: source <(meshctl completion zsh)",
     "_meshctl() {",
-    "  local -a entries",
+    "  local -a names flags",
     ...findPath(nodes, "words[i]", "CURRENT", 2),
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
     '  local previous="${words[CURRENT-1]}"',
     ...valueCases(nodes, (choices) => `compadd -- ${choices}; return`),
-    '  case "$path" in',
+    '  case "$line" in',
     ...nodes.map((node) => {
-      const entries = [
-        ...node.words.map(({ name, summary }) => describe(name, summary)),
-        ...node.flags.map((flag) => describe(`--${flag.name}`, flag.summary)),
-      ];
-      return `    "${node.path.join(" ")}") entries=(${entries.join(" ")}) ;;`;
+      const names = node.words.map(({ name, summary }) => describe(name, summary));
+      const flags = node.flags.map((flag) => describe(`--${flag.name}`, flag.summary));
+      return `    "${node.path.join(" ")}") names=(${names.join(" ")}) flags=(${flags.join(" ")}) ;;`;
     }),
     "  esac",
-    "  _describe -o meshctl entries || _files",
+    '  if [[ "$PREFIX" == -* ]]; then _describe -o flag flags; else _describe command names || _files; fi',
     "}",
     "compdef _meshctl meshctl",
     "",
   ].join("\n");
 }
 
-/** Shell lines that set `path` to the longest known command path before the cursor. zsh and bash alike. */
+/**
+ * Shell lines that set `line` to the longest known command path before the cursor. zsh and bash alike; not called `path`, which
+ * in zsh is PATH.
+ */
 function findPath(nodes: readonly CompletionNode[], word: string, cursor: string, first: number): string[] {
   const paths = nodes.filter((node) => node.path.length > 0).map((node) => `"${node.path.join(" ")}"`);
   return [
-    '  local path="" next i',
+    '  local line="" next i',
     `  for ((i = ${first}; i < ${cursor}; i++)); do`,
-    `    next="\${path:+$path }\${${word}}"`,
-    `    case "$next" in ${paths.join("|") || '""'}) path="$next" ;; esac`,
+    `    next="\${line:+$line }\${${word}}"`,
+    `    case "$next" in ${paths.join("|") || '""'}) line="$next" ;; esac`,
     "  done",
   ];
 }
 
 /** A flag with choices as the previous word: its values instead of words. */
 function valueCases(nodes: readonly CompletionNode[], reply: (choices: string) => string): string[] {
-  const lines = ['  case "$path $previous" in'];
+  const lines = ['  case "$line $previous" in'];
   for (const node of nodes) {
     for (const flag of node.flags) {
       if (!flag.choices) continue;
@@ -136,7 +140,12 @@ function longNames(node: CompletionNode): string[] {
   return node.flags.map((flag) => `--${flag.name}`);
 }
 
-/** For sh-like shells and fish alike: nothing expands within; an apostrophe leaves, escapes itself and returns. */
+/** Nothing expands within; an apostrophe leaves, escapes itself and returns. A backslash stays one. */
+function zshQuote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** For fish: nothing expands within; an apostrophe leaves, escapes itself and returns. */
 function shellQuote(text: string): string {
   return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "'\\''")}'`;
 }

@@ -75,3 +75,44 @@ for (const [words, expected] of [
     assert.deepEqual(stdout.trim().split("\n"), expected, stderr);
   });
 }
+
+for (const [words, expected] of [
+  [["meshctl", ""], ["dev:local cluster"]],
+  [["meshctl", "dev", ""], ["apply:it's applied\\: all"]],
+  [
+    ["meshctl", "dev", "-o", ""],
+    ["table", "json"],
+  ],
+  [["meshctl", "dev", "apply", ""], ["files"]],
+] as const) {
+  test(`zsh offers ${expected.join(", ")} after "${words.join(" ")}", and keeps PATH`, async (t) => {
+    // What zsh's own functions would be given; outside of a completion there is nothing to complete.
+    const stubs = [
+      "compdef() { }",
+      'compadd() { shift; print -rl -- "$@" }',
+      "_files() { print files }",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
+      '_describe() { local -a them=("${(@P)argv[-1]}"); (( $#them )) && print -rl -- "${them[@]}" }',
+    ];
+    const ask = [
+      `words=(${words.map((word) => `'${word}'`).join(" ")})`,
+      `CURRENT=${words.length}`,
+      `PREFIX='${words.at(-1)}'`,
+      "before=$PATH",
+      "_meshctl",
+      "[[ $PATH == $before ]] || print 'PATH has changed'",
+    ];
+    const input = `${stubs.join("\n")}\n${await script("zsh")}\n${ask.join("\n")}\n`;
+    const { error, stdout, stderr } = spawnSync("zsh", ["-f"], { input, encoding: "utf8" });
+    if (error) return t.skip("zsh is not installed");
+    assert.deepEqual(stdout.trim().split("\n"), expected, stderr);
+  });
+}
+
+test("bash offers flags only after a dash", async (t) => {
+  const ask = ["COMP_WORDS=(meshctl dev '')", "COMP_CWORD=2", "_meshctl", 'echo "$' + '{COMPREPLY[*]}"'];
+  const input = `${await script("bash")}\n${ask.join("\n")}\n`;
+  const { error, stdout, stderr } = spawnSync("bash", ["--norc"], { input, encoding: "utf8" });
+  if (error) return t.skip("bash is not installed");
+  assert.equal(stdout.trim(), "apply", stderr);
+});
