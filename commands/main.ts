@@ -19,7 +19,7 @@ if (major < NODE_FLOOR[0]! || (major === NODE_FLOOR[0] && minor < NODE_FLOOR[1]!
 }
 
 async function main(): Promise<void> {
-  const [{ runCli, Stopped }, { createTerminal }, { registry }] = await Promise.all([
+  const [{ renderLostOutput, runCli, Stopped }, { createTerminal }, { registry }] = await Promise.all([
     import("../src/cli/run.ts"),
     import("../src/cli/terminal.ts"),
     import("./registry.ts"),
@@ -42,6 +42,11 @@ async function main(): Promise<void> {
     stderr: process.stderr,
     env: process.env,
     onClosedPipe: () => stop.abort(new Stopped("closed-pipe")),
+    onLostOutput: (error) => {
+      process.stderr.write(renderLostOutput(error));
+      process.exitCode = 1;
+      stop.abort(new Stopped("lost-output"));
+    },
   });
   // A command lives until it says that it is done. Its own timers may not hold the process (base/clock.ts): without this one, a
   // command that waits for nothing else would end in silence, successfully.

@@ -19,12 +19,25 @@ export interface CliIo {
   readonly registry: VerbRegistry;
 }
 
+/** What to tell when stdout takes no more, as text for stderr. */
+export function renderLostOutput(cause: Error): string {
+  const error = new MeshError({
+    kind: "environment",
+    code: "CLI_OUTPUT_LOST",
+    message: `standard output cannot be written: ${cause.message}`,
+    hint: "make room where the output goes, or send it elsewhere; what is there is not complete",
+  });
+  return renderError(error, { path: "meshctl", verbose: false });
+}
+
+export type StopReason = "SIGINT" | "SIGTERM" | "closed-pipe" | "lost-output";
+
 /** Why the signal aborted; an AbortError, so that what waits on the signal recognises it. */
 export class Stopped extends Error {
-  /** `closed-pipe`: the reader of our output went away, which is success. */
-  readonly reason: "SIGINT" | "SIGTERM" | "closed-pipe";
+  /** `closed-pipe`: the reader of our output went away, which is success. `lost-output`: it cannot be written, which is not. */
+  readonly reason: StopReason;
 
-  constructor(reason: "SIGINT" | "SIGTERM" | "closed-pipe") {
+  constructor(reason: StopReason) {
     super(`stopped: ${reason}`);
     this.name = "AbortError";
     this.reason = reason;
@@ -43,8 +56,11 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   const state: RunState = { path: "meshctl", verbose: argv.includes("--verbose"), daemon: false };
   try {
     const exitCode = await dispatch(argv, io, state);
+    if (stoppedBy(io) === "lost-output") return EXIT_FAILED;
     return exitCode === 0 && stoppedBy(io) === "SIGINT" && !state.daemon ? EXIT_INTERRUPTED : exitCode;
   } catch (caught) {
+    // Whoever saw it has told it: the fault may come after the command has ended.
+    if (stoppedBy(io) === "lost-output") return EXIT_FAILED;
     if (io.signal.aborted && isAbort(caught, io.signal)) {
       return stoppedBy(io) === "closed-pipe" ? 0 : EXIT_INTERRUPTED;
     }
@@ -232,7 +248,7 @@ function isProxyImage(env: CliIo["env"]): boolean {
   return Object.keys(env).some((name) => /^(MESHCTL|LINKERD2)_PROXY_/.test(name));
 }
 
-function stoppedBy(io: CliIo): Stopped["reason"] | undefined {
+function stoppedBy(io: CliIo): StopReason | undefined {
   return io.signal.aborted && io.signal.reason instanceof Stopped ? io.signal.reason.reason : undefined;
 }
 

@@ -8,13 +8,16 @@ export interface TerminalStreams {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The reader of stdout went away (`meshctl ... | head`): whatever runs may end, successfully. */
   readonly onClosedPipe: () => void;
+  /** Stdout takes no more (disk full, device gone): whatever runs must end, and has failed. */
+  readonly onLostOutput: (error: Error) => void;
 }
 
 /** The console over real streams. Standard input is touched only when someone reads it: an open stdin holds the process. */
 export function createTerminal(streams: TerminalStreams): Console {
   const { env } = streams;
-  const stdout = createOutput(streams.stdout, env, streams.onClosedPipe);
-  const stderr = createOutput(streams.stderr, env, () => {});
+  const stdout = createOutput(streams.stdout, env, streams);
+  // Whom could one tell?
+  const stderr = createOutput(streams.stderr, env, { onClosedPipe: () => {}, onLostOutput: () => {} });
   return {
     stdout,
     stderr,
@@ -27,13 +30,14 @@ export function createTerminal(streams: TerminalStreams): Console {
 function createOutput(
   stream: NodeJS.WriteStream,
   env: Readonly<Record<string, string | undefined>>,
-  onClosedPipe: () => void,
+  on: Pick<TerminalStreams, "onClosedPipe" | "onLostOutput">,
 ): OutputStream {
   let closed = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+    const first = !closed;
     closed = true;
-    onClosedPipe();
+    if (error.code === "EPIPE") on.onClosedPipe();
+    else if (first) on.onLostOutput(error);
   });
   return {
     write(text) {

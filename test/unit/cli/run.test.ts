@@ -194,6 +194,7 @@ for (const [name, reason, daemon, returned, expected] of [
   ["a server that was interrupted and ends well exits 0", "SIGINT", true, 0, 0],
   ["a verb that was told to end and ends well exits 0", "SIGTERM", false, 0, 0],
   ["a verb whose reader went away exits 0", "closed-pipe", false, 0, 0],
+  ["a verb whose output was lost exits 1, whatever it says", "lost-output", false, 0, 1],
   ["a verb's own exit code passes", undefined, false, 64, 64],
 ] as const) {
   test(name, async () => {
@@ -213,6 +214,7 @@ for (const [reason, expected] of [
   ["SIGINT", 130],
   ["SIGTERM", 130],
   ["closed-pipe", 0],
+  ["lost-output", 1],
 ] as const) {
   test(`a verb that throws because of ${reason} says nothing and exits ${expected}`, async () => {
     const stop = new AbortController();
