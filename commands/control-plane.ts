@@ -4,6 +4,7 @@ import { trySplitHostPort } from "../src/base/ip.ts";
 import { createLogger, type LogLevel } from "../src/base/log.ts";
 import {
   CONTROL_ADMIN_PORT,
+  CONTROLLER_NAME,
   DESTINATION_PORT,
   IDENTITY_PORT,
   IDENTITY_SERVICE,
@@ -203,6 +204,7 @@ const controller: Command = {
       dnsServers: splitList(context.env.MESHCTL_PROXY_DNS_SERVERS),
       defaultInboundPolicy: options.defaultInboundPolicy as string | undefined,
       defaultOpaquePorts: options.defaultOpaquePorts as string | undefined,
+      podName: context.env.HOSTNAME || CONTROLLER_NAME,
     });
     return { exitCode: 0 };
   },

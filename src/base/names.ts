@@ -13,6 +13,8 @@ export const DESTINATION_SERVICE = "meshctl-dst";
 export const POLICY_SERVICE = "meshctl-policy";
 export const INJECTOR_SERVICE = "meshctl-injector";
 export const CONTROLLER_NAME = "meshctl-controller";
+/** Lease of the controller that writes statuses. */
+export const STATUS_LEASE_NAME = "meshctl-policy-status";
 
 export const INJECT_ANNOTATION = "meshctl.io/inject";
 export const CREATED_BY_ANNOTATION = "meshctl.io/created-by";

@@ -1,6 +1,6 @@
 import { MeshError } from "../base/error.ts";
 import { type Network, tryParseNetwork } from "../base/ip.ts";
-import { CONTROLLER_NAME, IDENTITY_SERVICE, workloadIdentity } from "../base/names.ts";
+import { CONTROLLER_NAME, IDENTITY_SERVICE, STATUS_LEASE_NAME, workloadIdentity } from "../base/names.ts";
 import { createCredentials } from "../identity/mesh-credentials.ts";
 import { ApiSource } from "../kube/api-source.ts";
 import type { SourceEvent } from "../kube/source.ts";
@@ -32,6 +32,8 @@ import {
 } from "./process.ts";
 import { startAdminServer } from "./serve/admin-server.ts";
 import { startMeshGrpcServer } from "./serve/mesh-grpc-server.ts";
+import { runLease } from "./status/lease.ts";
+import { StatusController } from "./status/status-controller.ts";
 
 export interface ControllerProcess extends ControlProcess {
   readonly clusterDomain: string;
@@ -46,6 +48,8 @@ export interface ControllerProcess extends ControlProcess {
   /** Undefined: those of the values. */
   readonly defaultInboundPolicy: string | undefined;
   readonly defaultOpaquePorts: string | undefined;
+  /** For the election of the one that writes statuses. */
+  readonly podName: string;
 }
 
 const MIN_REFRESH_MS = 10_000;
@@ -90,7 +94,19 @@ export async function runController(options: ControllerProcess): Promise<void> {
   const watching = stores.map(({ resource, store }) =>
     source.run(resource, (event) => store.handle(slim(event)), signal),
   );
+  const views = new Views(index.topics);
   const checked = new CheckedObjects(index, log);
+  const statuses = new StatusController({
+    index,
+    views,
+    settings,
+    client,
+    clock,
+    log,
+    metrics: registry,
+    signal,
+    versionOf: (group, plural) => optional.versionOf(group, plural),
+  });
   const optional = new OptionalKinds({
     kinds: Object.values(CUSTOM_KINDS),
     client,
@@ -98,7 +114,16 @@ export async function runController(options: ControllerProcess): Promise<void> {
       run: (resource, listener, until) => source.run(resource, (event) => listener(slim(event)), until),
     },
     definitions: new ApiSource({ client, clock, random, log, metadataOnly: true }),
-    listener: checked,
+    listener: {
+      apply(object) {
+        checked.apply(object);
+        statuses.applied(object);
+      },
+      delete(object) {
+        checked.delete(object);
+        statuses.deleted(object);
+      },
+    },
     clock,
     log,
     signal,
@@ -166,7 +191,6 @@ export async function runController(options: ControllerProcess): Promise<void> {
     void credentials.start(signal);
     await Promise.race([credentials.ready, aborted(signal)]);
     if (signal.aborted) return;
-    const views = new Views(index.topics);
     const shared = { host: listenHost, credentials, clock, log };
     const destination = await startMeshGrpcServer({
       ...shared,
@@ -183,11 +207,32 @@ export async function runController(options: ControllerProcess): Promise<void> {
     });
     stops.push(() => policy.stop(STOP_GRACE_MS));
     isServing = true;
-    await aborted(signal);
+    await Promise.all([aborted(signal), ready.then(() => writeStatuses(statuses, options))]);
   } finally {
     await Promise.allSettled(stops.map((stop) => stop()));
     if (signal.aborted) await Promise.all([...watching, optional.ended]);
   }
+}
+
+/** Statuses are written by one of several controllers, and not before its index is filled. */
+async function writeStatuses(
+  statuses: StatusController,
+  { client, clock, random, log, signal, namespace, podName }: ControllerProcess,
+): Promise<void> {
+  const lease = runLease({
+    client,
+    clock,
+    log,
+    signal,
+    namespace,
+    name: STATUS_LEASE_NAME,
+    // Where pods have no host names of their own, the pod's is not enough.
+    identity: `${podName}_${Math.floor(random() * 2 ** 32).toString(16)}`,
+    onChange: (isHeld) => {
+      statuses.isLeader = isHeld;
+    },
+  });
+  await Promise.all([lease, statuses.run()]);
 }
 
 /** Without `managedFields`, which is half of many objects and which nobody here reads. */

@@ -110,6 +110,9 @@ function moveToNamespace(object: KubeObject, namespace: string): void {
       object.roleRef.name = clusterWide(object.roleRef.name);
       for (const subject of object.subjects) subject.namespace = namespace;
       break;
+    case "RoleBinding":
+      for (const subject of object.subjects) subject.namespace = namespace;
+      break;
     case "MutatingWebhookConfiguration":
     case "ValidatingWebhookConfiguration":
       object.metadata.name = clusterWide(object.metadata.name!);

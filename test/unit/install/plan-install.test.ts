@@ -140,14 +140,15 @@ test("containers fit the restricted Pod Security Standard", async () => {
   }
 });
 
-test("roles read and write events, and nothing more; no wildcard", async () => {
+test("roles read, and write events, statuses and one lease, and nothing more; no wildcard", async () => {
   const objects = await planInstall({ values: VALUES, parts: "control-plane", nowMs: NOW });
-  for (const role of objects.filter((object) => object.kind === "ClusterRole")) {
+  const allowed = (resource: string) =>
+    ["tokenreviews", "events", "leases"].includes(resource) || resource.endsWith("/status");
+  for (const role of objects.filter((object) => ["ClusterRole", "Role"].includes(object.kind))) {
     for (const rule of role.rules) {
       for (const list of [rule.apiGroups, rule.resources, rule.verbs]) assert.ok(!list.includes("*"));
       const writes = rule.verbs.filter((verb: string) => !["get", "list", "watch"].includes(verb));
-      if (writes.length > 0)
-        assert.ok(["tokenreviews", "events"].includes(rule.resources[0]), JSON.stringify(rule));
+      if (writes.length > 0) assert.ok(rule.resources.every(allowed), JSON.stringify(rule));
       assert.ok(!rule.resources.includes("secrets"));
     }
   }
