@@ -58,7 +58,11 @@ export async function planUninstall(
       .items;
   if (!force) {
     const pods = (await list("/api/v1/pods")).filter(
-      (pod) => pod.metadata.namespace !== namespace && pod.metadata.labels?.[COMPONENT_LABEL] === undefined,
+      (pod) =>
+        pod.metadata.namespace !== namespace &&
+        pod.metadata.labels?.[COMPONENT_LABEL] === undefined &&
+        // What has ended, as the pods of a Job, needs no proxy any more.
+        !["Succeeded", "Failed"].includes(pod.status?.phase),
     );
     if (pods.length > 0) {
       const names = pods.map((pod) => `* ${pod.metadata.namespace}/${pod.metadata.name}`);
@@ -66,7 +70,8 @@ export async function planUninstall(
         kind: "environment",
         code: "UNINSTALL_MESHED_PODS",
         message: `${pods.length} ${pods.length === 1 ? "pod is" : "pods are"} still in the mesh:\n${names.join("\n")}`,
-        hint: "take them out first: kubectl get deploy -A -o yaml | meshctl uninject - | kubectl apply -f -, or use --force: their proxies then keep what they know until they restart",
+        hint: "take them out first: kubectl get deploy -n NAMESPACE -o yaml | meshctl uninject - | kubectl apply -f -, and where the namespace is annotated, kubectl annotate ns NAMESPACE meshctl.io/inject- and a restart; or use --force: their proxies then keep what they know until they restart",
+        anchor: "uninstall-meshed-pods",
       });
     }
   }
