@@ -1,6 +1,7 @@
 import type { Command } from "../src/cli/command.ts";
 import { collectEdges } from "../src/collect/edges.ts";
 import { parseEdgesQuery } from "../src/collect/edges-query.ts";
+import { explainNothing } from "../src/collect/explain-nothing.ts";
 import { openCluster } from "../src/collect/open-cluster.ts";
 import { describeCoverage } from "../src/collect/stats.ts";
 import { renderEdgesJson, renderEdgesTable } from "../src/views/edges-table.ts";
@@ -41,8 +42,10 @@ export const command: Command = {
       const query = queryIn(kube.namespace);
       const { edges, coverage, narrowed } = await collectEdges(kube, query, signal);
       if (options.output === "json") console.stdout.write(renderEdgesJson(edges));
-      else if (edges.length === 0) console.stderr.write("No edges found.\n");
-      else console.stdout.write(renderEdgesTable(edges, { wide: options.output === "wide" }));
+      else if (edges.length === 0) {
+        const why = await explainNothing(kube, query, signal);
+        console.stderr.write(`No edges found.\n${why === undefined ? "" : `${why}\n`}`);
+      } else console.stdout.write(renderEdgesTable(edges, { wide: options.output === "wide" }));
       if (narrowed) {
         console.stderr.write(
           `only pods of namespace ${query.namespace} may be listed: edges from elsewhere are missing\n`,

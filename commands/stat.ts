@@ -1,4 +1,5 @@
 import type { Command } from "../src/cli/command.ts";
+import { explainNothing } from "../src/collect/explain-nothing.ts";
 import { openCluster } from "../src/collect/open-cluster.ts";
 import { collectStat } from "../src/collect/stat.ts";
 import { parseStatQuery } from "../src/collect/stat-query.ts";
@@ -86,8 +87,10 @@ export const command: Command = {
       }
       const { tables, coverage, narrowed } = await collectStat(kube, query, signal);
       if (options.output === "json") console.stdout.write(renderStatJson(tables));
-      else if (tables.length === 0) console.stderr.write("No traffic found.\n");
-      else console.stdout.write(renderStatTables(tables, view));
+      else if (tables.length === 0) {
+        const why = await explainNothing(kube, query, signal);
+        console.stderr.write(`No traffic found.\n${why === undefined ? "" : `${why}\n`}`);
+      } else console.stdout.write(renderStatTables(tables, view));
       if (narrowed) {
         console.stderr.write(
           `only pods of namespace ${query.namespace} may be listed: clients elsewhere are missing\n`,

@@ -91,9 +91,33 @@ async function gather(kube: KubeClient, query: StatQuery, signal: AbortSignal | 
       ? await listServices(kube, undefined, signal)
       : [];
 
+  await requirePeer(kube, query, pods, services);
   const asked = pods.filter((pod) => isAsked(pod, query, namesService));
   const { stats, coverage } = await collectStats(kube, asked, query.windowMs, signal);
   return { pods, services, stats, coverage, narrowed };
+}
+
+/** Makes sure that what --to or --from names exists: a mistyped name would look like a lack of traffic. */
+async function requirePeer(
+  kube: KubeClient,
+  query: StatQuery,
+  pods: readonly PodFacts[],
+  services: readonly ServiceFacts[],
+): Promise<void> {
+  const peer = query.to ?? query.from;
+  if (!peer || peer.selection.name === undefined) return;
+  const { selection, namespace } = peer;
+  if (selection.kind.role === "namespace") {
+    if (!pods.some((pod) => pod.namespace === selection.name)) await requireResource(kube, selection, "");
+    return;
+  }
+  // Names in any namespace are looked for among what runs.
+  if (namespace === undefined) return;
+  const found =
+    selection.kind.role === "service"
+      ? services.some((service) => service.namespace === namespace && service.name === selection.name)
+      : pods.some((pod) => isSelected(pod, selection, namespace));
+  if (!found) await requireResource(kube, selection, namespace);
 }
 
 /** Whether a pod's own view is needed. */

@@ -215,7 +215,10 @@ async function peersOf(
   signal: AbortSignal | undefined,
 ): Promise<readonly PodFacts[]> {
   const { selection, namespace } = query.to!;
-  if (selection.kind.role === "service") return [];
+  if (selection.kind.role === "service") {
+    await requireResource(kube, selection, namespace ?? query.namespace);
+    return [];
+  }
   const scope = selection.kind.role === "namespace" ? selection.name : namespace;
   const pods = podsOf(await listPods(kube, { namespace: scope, signal }), selection);
   if (pods.length > 0) return pods;
@@ -255,6 +258,10 @@ function streamQuery(query: TapQuery, podCount: number): string {
   return parameters.toString();
 }
 
+function unmeshedNamespace(query: TapQuery, selected: readonly PodFacts[]): string {
+  return selected.find((pod) => !pod.meshed)?.namespace ?? query.namespace;
+}
+
 function noPods(query: TapQuery, selected: readonly PodFacts[]): MeshError {
   const what = formatSelection(query.selection);
   const where = query.selection.kind.role === "namespace" ? "" : ` in namespace ${query.namespace}`;
@@ -271,7 +278,7 @@ function noPods(query: TapQuery, selected: readonly PodFacts[]): MeshError {
     message: `no pods to tap for ${what}${where}; ${details.join("; ")}`,
     hint:
       unmeshed.length > 0
-        ? "meshctl inject adds a proxy: kubectl get deploy -o yaml | meshctl inject - | kubectl apply -f -"
+        ? `meshctl inject adds a proxy: kubectl get deploy -n ${unmeshedNamespace(query, selected)} -o yaml | meshctl inject - | kubectl apply -f -`
         : `kubectl get pods -n ${query.namespace}`,
   });
 }

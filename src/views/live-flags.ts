@@ -55,7 +55,7 @@ export const TAP_FILTER_FLAGS: readonly FlagSpec[] = [
     name: "max-rps",
     type: "number",
     default: 100,
-    summary: "requests a second that are shown, over all pods; the rest is counted",
+    summary: "requests a second that are shown, over all pods, 0 for no limit; the rest is counted",
   },
   { name: "scheme", type: "string", summary: "only requests with this scheme", choices: ["http", "https"] },
   { name: "method", type: "string", placeholder: "METHOD", summary: "only requests with this method" },

@@ -10,7 +10,7 @@ import type { TapFormat } from "./tap-lines.ts";
 export function parseTapFormat(output: string | undefined): TapFormat {
   if (output === undefined || output === "") return { kind: "default" };
   if (output === "wide" || output === "json") return { kind: output };
-  if (output.startsWith("jsonpath=")) {
+  if (/^jsonpath=\s*\S/.test(output)) {
     const path = output.slice("jsonpath=".length);
     parseJsonPath(path);
     return { kind: "jsonpath", path };

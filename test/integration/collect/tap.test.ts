@@ -12,7 +12,7 @@ import type { Observability } from "../../../src/proxy/admin/observability.ts";
 import { createObservability } from "../../../src/proxy/admin/observability.ts";
 import { createAdminServer } from "../../../src/proxy/admin/server.ts";
 import { FakeClock } from "../../support/clock.ts";
-import { buildPod, createFakeKube, type FakeKube } from "../../unit/collect/fake-kube.ts";
+import { buildPod, buildService, createFakeKube, type FakeKube } from "../../unit/collect/fake-kube.ts";
 import { buildExchange } from "../../unit/observe/build-exchange.ts";
 
 const INPUT: TapInput = {
@@ -77,6 +77,7 @@ function cluster(ports: Readonly<Record<string, number>>): FakeKube {
         kind: "Deployment",
         metadata: {},
       },
+      "/api/v1/namespaces/demo/services/books": buildService("books"),
     },
     {},
     async (_namespace, pod, port) => {
@@ -175,6 +176,11 @@ test("tap --to asks for outbound requests to the pods or the service", async (t)
     await tap.done;
     while (proxy.observability.tap.count > 0) await new Promise((resolve) => setImmediate(resolve));
   }
+});
+
+test("tap --to a service that does not exist is an error, not an endless silence", async () => {
+  const query = parseTapQuery({ ...INPUT, to: "svc/nope" });
+  await assert.rejects(findTapTargets(cluster({ "web-1": 1 }), query), { code: "KUBE_NOT_FOUND" });
 });
 
 test("tap goes on with the other pods when one refuses, breaks or loses lines, and says so", async (t) => {

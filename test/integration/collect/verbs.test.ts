@@ -37,6 +37,7 @@ async function startCluster(t: TestContext, options: { adminPort?: number; pods?
   const api = await startFakeApiServer((request: IncomingMessage, response: ServerResponse) => {
     const path = request.url!.split("?")[0]!;
     if (path.endsWith("/pods")) return sendJson(response, 200, list(pods));
+    if (path === "/api/v1/namespaces/demo") return sendJson(response, 200, { metadata: { name: "demo" } });
     if (path.endsWith("/replicasets")) return sendJson(response, 200, list([]));
     if (path.endsWith("/pods/web-1:4191/proxy/stats")) return sendJson(response, 200, reply);
     sendJson(response, 404, {
@@ -127,10 +128,18 @@ test("stat passes its window on, and prints JSON", async (t) => {
   assert.ok(api.requests.some((request) => request.endsWith("stats?window=30s")));
 });
 
-test("stat and edges of nothing say so on stderr and exit 0", async (t) => {
+test("stat and edges of nothing say so on stderr, and why, and exit 0", async (t) => {
   const { run } = await startCluster(t, { pods: [] });
-  assert.deepEqual(await run("stat deploy"), { exitCode: 0, stdout: "", stderr: "No traffic found.\n" });
-  assert.deepEqual(await run("edges deploy"), { exitCode: 0, stdout: "", stderr: "No edges found.\n" });
+  const why = "no pods run in namespace demo: -n names another namespace, -A takes all\n";
+  const nothing = (what: string, why: string) => ({
+    exitCode: 0,
+    stdout: "",
+    stderr: `No ${what} found.\n${why}`,
+  });
+  assert.deepEqual(await run("stat deploy"), nothing("traffic", why));
+  assert.deepEqual(await run("edges deploy"), nothing("edges", why));
+  const mistyped = "namespace nope does not exist: kubectl get namespaces lists those that do\n";
+  assert.deepEqual(await run("stat deploy -n nope"), nothing("traffic", mistyped));
   assert.equal((await run("stat deploy -o json")).stdout, "[]\n");
 });
 

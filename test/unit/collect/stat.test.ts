@@ -329,3 +329,29 @@ test("stat takes the namespace of the context, and that of --to from its own fla
   assert.deepEqual([to!.selection.name, to!.namespace], ["books", "data"]);
   assert.equal(parseStatQuery({ ...INPUT, namespace: "demo", to: "deploy" }).to!.namespace, "demo");
 });
+
+for (const side of ["to", "from"] as const) {
+  for (const [text, kind] of [
+    ["deploy/nope", "deployments"],
+    ["svc/nope", "services"],
+    ["ns/nope", "namespaces"],
+  ] as const) {
+    if (side === "from" && text.startsWith("svc")) continue;
+    test(`--${side} ${text} that does not exist is an error, not an absence of traffic`, async () => {
+      const [selection] = parseSelection([text]);
+      const namespace = text.startsWith("ns") ? undefined : "demo";
+      const query: StatQuery = {
+        selections: parseSelection(["deploy"]),
+        namespace: "demo",
+        windowMs: 60_000,
+        unmeshed: false,
+        [side]: { selection: selection!, namespace },
+      };
+      await assert.rejects(collectStat(shop(), query), (error: MeshError) => {
+        assert.equal(error.code, "KUBE_NOT_FOUND");
+        assert.match(error.message, new RegExp(`${kind}/nope`));
+        return true;
+      });
+    });
+  }
+}

@@ -162,5 +162,6 @@ test("tap refuses a format that it does not know before it connects", () => {
     (error) => error instanceof MeshError && error.message === 'output format "yaml" not recognized',
   );
   assert.throws(() => parseTapFormat("jsonpath={a b}"), { code: "JSONPATH_INVALID" });
+  assert.throws(() => parseTapFormat("jsonpath="), { message: 'output format "jsonpath=" not recognized' });
   assert.deepEqual(parseTapFormat(undefined), { kind: "default" });
 });
