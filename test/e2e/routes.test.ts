@@ -1,0 +1,215 @@
+/**
+ * Routes of an installed mesh, as `kubectl apply` brings them: real proxies of real pods in a local cluster. Each part prints how long
+ * its route took from the moment when it was asked for to the first request that followed it.
+ */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { after, before, describe, type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type LocalMesh, startLocalMesh } from "../support/local-mesh.ts";
+import { BUILT_ENTRY } from "../support/run-process.ts";
+import { until } from "../support/until.ts";
+
+const NOT_BUILT = existsSync(BUILT_ENTRY) ? false : "dist/ is missing: npm run build";
+const APPLICATION = fileURLToPath(new URL("../support/apps/routed.ts", import.meta.url));
+/** A hang ends as a failure; none of these says how fast anything has to be. */
+const LIMIT_MS = 120_000;
+
+const service = (name: string, selector: string) => `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: shop }
+spec: { selector: { ${selector} }, ports: [{ name: http, port: 80, targetPort: http }] }
+`;
+const deployment = (name: string, labels: string) => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${name}, namespace: shop }
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: ${name} } }
+  template:
+    metadata:
+      labels: { app: ${name}, ${labels} }
+      annotations: { dev.meshctl.io/command.app: '"${process.execPath}" "${APPLICATION}"' }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: app
+          image: example/routed
+          env: [{ name: APP, value: ${name} }]
+          ports: [{ name: http, containerPort: 8080 }]
+          readinessProbe: { httpGet: { path: /ready, port: http }, periodSeconds: 1 }
+`;
+const APPLICATIONS = [
+  `
+apiVersion: v1
+kind: Namespace
+metadata: { name: shop, annotations: { meshctl.io/inject: enabled } }
+`,
+  service("web", "part: web"),
+  service("web-v1", "app: web-v1"),
+  service("web-v2", "app: web-v2"),
+  deployment("web-v1", "part: web"),
+  deployment("web-v2", "part: web"),
+  deployment("client", "part: client"),
+].join("---");
+
+/** As small as a definition can be: the published one has 4000 lines. */
+const DEFINITION = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: httproutes.gateway.networking.k8s.io }
+spec:
+  group: gateway.networking.k8s.io
+  scope: Namespaced
+  names: { kind: HTTPRoute, plural: httproutes, singular: httproute, listKind: HTTPRouteList }
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      subresources: { status: {} }
+      schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } }
+`;
+/** The one route of these tests; each applies another. */
+const route = (rules: string, annotations = "{}") => `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web, namespace: shop, annotations: ${annotations} }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: web, port: 80 }]
+  rules: ${rules}
+`;
+const V1 = "{ name: web-v1, port: 80 }";
+const V2 = "{ name: web-v2, port: 80 }";
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+interface Echo {
+  readonly app: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+describe("routes of an installed mesh", { skip: NOT_BUILT }, () => {
+  let mesh: LocalMesh;
+
+  before(
+    async () => {
+      mesh = await startLocalMesh();
+      await mesh.apply(DEFINITION);
+      await mesh.apply(APPLICATIONS);
+      await mesh.available("shop");
+    },
+    { timeout: LIMIT_MS },
+  );
+  after(() => mesh?.stop());
+
+  /** Asks the client's application to ask. */
+  async function call(path: string, headers: Record<string, string> = {}, to = "web"): Promise<Answer> {
+    const [pod] = mesh.pods("shop", "client");
+    const response = await fetch(`http://${pod!.status.podIP}:8080/call`, {
+      method: "POST",
+      body: JSON.stringify({ service: to, path, headers }),
+    });
+    return (await response.json()) as Answer;
+  }
+  const echo = ({ body }: Answer): Echo => JSON.parse(body) as Echo;
+
+  /** Applies the route and waits for the first request that follows it. */
+  async function applied(t: TestContext, yaml: string, isFollowed: () => Promise<boolean>): Promise<void> {
+    await mesh.apply(yaml);
+    const startedMs = performance.now();
+    await until("the route to take effect", isFollowed, LIMIT_MS);
+    t.diagnostic(`took effect after ${Math.round(performance.now() - startedMs)} ms`);
+  }
+
+  test("a split sends its shares, whatever the Service itself selects", async (t) => {
+    // An annotation that no request sees marks the moment at which the new route is there.
+    const marked = (v1: number, v2: number) =>
+      route(`
+    - filters: [{ type: ResponseHeaderModifier, responseHeaderModifier: { set: [{ name: x-split, value: "${v1}-${v2}" }] } }]
+      backendRefs: [{ name: web-v1, port: 80, weight: ${v1} }, { name: web-v2, port: 80, weight: ${v2} }]`);
+    const isSplit = (value: string) => async () => (await call("/")).headers["x-split"] === value;
+    await applied(t, marked(1, 0), isSplit("1-0"));
+    for (let count = 0; count < 20; count++) assert.equal(echo(await call("/")).app, "web-v1");
+    await applied(t, marked(3, 1), isSplit("3-1"));
+    let toV2 = 0;
+    for (let count = 0; count < 200; count++) if (echo(await call("/")).app === "web-v2") toV2++;
+    // Ten standard deviations around 50: chance does not leave these bounds.
+    assert.ok(toV2 > 0 && toV2 < 112, `${toV2} of 200`);
+  });
+
+  test("a header chooses the backend, and filters change what it sees", async (t) => {
+    const rules = `
+    - matches: [{ headers: [{ name: x-version, value: two }] }]
+      filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: x-routed, value: "yes" }], remove: [x-secret] } }]
+      backendRefs: [${V2}]
+    - backendRefs: [${V1}]`;
+    await applied(
+      t,
+      route(rules),
+      async () => echo(await call("/", { "x-version": "two" })).headers["x-routed"] === "yes",
+    );
+    const two = echo(await call("/", { "x-version": "two", "x-secret": "1" }));
+    assert.equal(two.app, "web-v2");
+    assert.equal(two.headers["x-secret"], undefined);
+    for (let count = 0; count < 10; count++)
+      assert.equal(echo(await call("/", { "x-version": "one" })).app, "web-v1");
+  });
+
+  test("a redirect answers, and a rewrite sends on", async (t) => {
+    const rules = `
+    - matches: [{ path: { type: PathPrefix, value: /old } }]
+      filters: [{ type: RequestRedirect, requestRedirect: { hostname: shop.example, port: 8443, scheme: https, statusCode: 301, path: { type: ReplacePrefixMatch, replacePrefixMatch: /new } } }]
+    - matches: [{ path: { type: PathPrefix, value: /api/v1 } }]
+      filters: [{ type: URLRewrite, urlRewrite: { hostname: inner.example, path: { type: ReplacePrefixMatch, replacePrefixMatch: /v1 } } }]
+      backendRefs: [${V1}]
+    - matches: [{ path: { type: PathPrefix, value: /broken } }]
+      backendRefs: [{ name: not-there, port: 80 }]`;
+    await applied(t, route(rules), async () => (await call("/old/page?q=1")).status === 301);
+    assert.equal((await call("/old/page?q=1")).headers.location, "https://shop.example:8443/new/page?q=1");
+    const rewritten = echo(await call("/api/v1/carts?id=7"));
+    assert.equal(rewritten.url, "/v1/carts?id=7");
+    assert.equal(rewritten.headers.host, "inner.example");
+    assert.equal(rewritten.app, "web-v1");
+    const broken = await call("/broken");
+    assert.equal(broken.status, 500);
+    assert.equal((await call("/elsewhere")).status, 404);
+  });
+
+  test("a timeout ends a request that is not answered", async (t) => {
+    const rules = `[{ backendRefs: [${V1}], timeouts: { request: 300ms } }]`;
+    await applied(t, route(rules), async () => (await call("/fine")).status === 200);
+    assert.equal((await call("/never")).status, 504);
+  });
+
+  test("a retry hides a failure, until it is taken back", async (t) => {
+    const rules = `[{ backendRefs: [${V1}] }]`;
+    let attempt = 0;
+    const next = () => call(`/fail-first/${attempt++}`);
+    await applied(
+      t,
+      route(rules, '{ retry.meshctl.io/http: 5xx, retry.meshctl.io/limit: "2" }'),
+      async () => (await next()).status === 200,
+    );
+    for (let count = 0; count < 5; count++) assert.equal((await next()).status, 200);
+    await applied(t, route(rules), async () => (await next()).status === 503);
+  });
+
+  test("without the route the Service is as it was", async (t) => {
+    await applied(
+      t,
+      route(`[{ backendRefs: [${V1}] }]`),
+      async () => (await call("/")).headers["x-app"] === "web-v1",
+    );
+    await mesh.delete(route("[]"));
+    const startedMs = performance.now();
+    await until("the other backend", async () => (await call("/")).headers["x-app"] === "web-v2", LIMIT_MS);
+    t.diagnostic(`gone after ${Math.round(performance.now() - startedMs)} ms`);
+  });
+});
