@@ -27,8 +27,9 @@ export const systemClock: Clock = {
     let due: NodeJS.Immediate | undefined;
     const handle = setTimeout(
       () => {
+        // Not unreferenced: an idle event loop does not wake up for an immediate that is, and the timer would be as late as
+        // the next input. It holds the process for this one turn.
         due = setImmediate(callback);
-        due.unref();
       },
       Math.min(Math.max(delayMs, 0), DELAY_MS_MAX),
     );

@@ -40,3 +40,17 @@ test("timer that was cancelled never calls", async () => {
   clearTimeout(hold);
   assert.equal(calls, 0);
 });
+
+test("timer of an idle process does not wait for something else to happen", async () => {
+  const order: string[] = [];
+  const called = Promise.withResolvers<void>();
+  const note = (what: string) => {
+    order.push(what);
+    called.resolve();
+  };
+  const other = setTimeout(() => note("something else"), 20_000);
+  systemClock.schedule(5, () => note("timer"));
+  await called.promise;
+  clearTimeout(other);
+  assert.deepEqual(order, ["timer"]);
+});
