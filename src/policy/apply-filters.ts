@@ -86,7 +86,10 @@ function modifyHeaders(modifier: HeaderModifier, headers: MutableHeaders): void 
 
 const DEFAULT_PORT: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-/** Undefined when the location is where the request already went: redirecting would loop. */
+/**
+ * Undefined when the location is where the request already went: redirecting would loop. One that names no part of the location asks
+ * for just that, and gets it.
+ */
 function redirectAnswer(redirect: Redirect, context: FilterContext): FilterAnswer | undefined {
   const { request } = context;
   const scheme = redirect.scheme ?? context.scheme;
@@ -103,7 +106,12 @@ function redirectAnswer(redirect: Redirect, context: FilterContext): FilterAnswe
   const port = redirect.port ?? kept;
   const authority = port === undefined || port === DEFAULT_PORT[scheme] ? host : `${host}:${port}`;
   const location = `${scheme}://${authority}${target}`;
-  if (location === `${context.scheme}://${request.authority}${request.target}`) return undefined;
+  const namesParts = [redirect.scheme, redirect.host, redirect.port, redirect.path].some(
+    (part) => part !== undefined,
+  );
+  if (namesParts && location === `${context.scheme}://${request.authority}${request.target}`) {
+    return undefined;
+  }
   return { kind: "redirect", status: redirect.status, location };
 }
 

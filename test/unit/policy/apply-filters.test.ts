@@ -119,7 +119,7 @@ describe("redirect", () => {
     expected: string | undefined,
   ])[] = [
     ["keeps what it does not name", { scheme: "https" }, {}, "https://web.demo/a/b?c=d"],
-    ["to itself is skipped", {}, {}, undefined],
+    ["to itself is skipped", { host: "web.demo" }, {}, undefined],
     [
       "to another host keeps an odd port",
       { host: "x" },
@@ -220,4 +220,13 @@ test("a rewrite of a prefix under a rule that matched otherwise is an error of t
   const { answer, rewritten } = rewrite({ kind: "rewrite", rewrite: { host: undefined, path } }, "/v1/a");
   assert.equal(answer?.kind, "invalid");
   assert.equal(rewritten, undefined);
+});
+
+test("a redirect that names only a status answers with the request's own location", () => {
+  const redirect = { scheme: undefined, host: undefined, port: undefined, path: undefined, status: 303 };
+  assert.deepEqual(run([{ kind: "redirect", redirect }], { target: "/a" }), {
+    kind: "redirect",
+    status: 303,
+    location: "http://web.demo/a",
+  });
 });
