@@ -1,9 +1,10 @@
+import { MeshError } from "../../src/base/error.ts";
 import type { Command } from "../../src/cli/command.ts";
 import { resourcePath } from "../../src/kube/resource-path.ts";
 import { deleteManifests, displayName } from "../../src/local/apply-manifests.ts";
 import { ResourceFinder } from "../../src/local/resource-finder.ts";
 import { noFile } from "./apply.ts";
-import { DIR_FLAG, NAMESPACE_FLAG, openDevCluster, readInput } from "./dev-cluster.ts";
+import { DIR_FLAG, kindAndName, NAMESPACE_FLAG, openDevCluster, readInput } from "./dev-cluster.ts";
 
 export const command: Command = {
   name: "delete",
@@ -29,21 +30,30 @@ export const command: Command = {
   ],
   async run(options, args, context) {
     const files = (options.filename as readonly string[] | undefined) ?? [];
-    const [kind, name] = args;
-    if (files.length === 0 && (kind === undefined || name === undefined)) throw noFile("delete");
+    const [kind, name] = kindAndName(args);
+    if (files.length === 0 && kind === undefined) throw noFile("delete");
+    if (kind !== undefined && name === undefined) {
+      throw new MeshError({
+        kind: "usage",
+        code: "DEV_NO_NAME",
+        message: `which ${kind}? One object is deleted at a time`,
+        hint: `meshctl dev delete ${kind} NAME; meshctl dev get ${kind} shows the names`,
+      });
+    }
     const namespace = options.namespace as string | undefined;
     const inputs = await Promise.all(
       files.map(async (file) => ({ file, text: await readInput(file, context) })),
     );
     const client = await openDevCluster(options, context);
-    const { stdout } = context.console;
+    const { stdout, stderr } = context.console;
     try {
       for (const { file, text } of inputs) {
-        const deleted = await deleteManifests(client, text, {
+        const { deleted, missing } = await deleteManifests(client, text, {
           file,
           ...(namespace === undefined ? {} : { namespace }),
         });
         for (const each of deleted) stdout.write(`${each} deleted\n`);
+        for (const each of missing) stderr.write(`${each} was not there\n`);
       }
       if (kind !== undefined && name !== undefined) {
         const resource = await new ResourceFinder(client).byWord(kind);

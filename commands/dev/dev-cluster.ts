@@ -56,6 +56,24 @@ export async function openDevCluster(options: Options, context: CommandContext):
   });
 }
 
+/** `pod web-1` and `pod/web-1` alike. */
+export function kindAndName(
+  args: readonly string[],
+): readonly [kind: string | undefined, name: string | undefined] {
+  const [first, second] = args;
+  const slash = first?.indexOf("/") ?? -1;
+  if (first === undefined || slash < 0) return [first, second];
+  if (second !== undefined) {
+    throw new MeshError({
+      kind: "usage",
+      code: "DEV_TWO_NAMES",
+      message: `"${first}" has a name already, so "${second}" is too many`,
+      hint: "name one object: pod/web-1, or pod web-1",
+    });
+  }
+  return [first.slice(0, slash), first.slice(slash + 1)];
+}
+
 /** Text of `-f`: a file, or standard input for `-`. */
 export async function readInput(file: string, context: CommandContext): Promise<string> {
   if (file === "-") return (await context.console.stdin.readAll()).toString("utf8");

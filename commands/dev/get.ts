@@ -2,7 +2,7 @@ import type { Command } from "../../src/cli/command.ts";
 import { resourcePath } from "../../src/kube/resource-path.ts";
 import { type KubeTable, renderKubeTable, TABLE_ACCEPT } from "../../src/local/render-table.ts";
 import { ResourceFinder } from "../../src/local/resource-finder.ts";
-import { DIR_FLAG, NAMESPACE_FLAG, openDevCluster } from "./dev-cluster.ts";
+import { DIR_FLAG, kindAndName, NAMESPACE_FLAG, openDevCluster } from "./dev-cluster.ts";
 
 export const command: Command = {
   name: "get",
@@ -37,7 +37,7 @@ export const command: Command = {
     { command: "meshctl dev get deploy web -n demo -o yaml", does: "one object, whole" },
   ],
   async run(options, args, context) {
-    const [kind, name] = args as readonly [string, string | undefined];
+    const [kind, name] = kindAndName(args) as readonly [string, string | undefined];
     const client = await openDevCluster(options, context);
     try {
       const resource = await new ResourceFinder(client).byWord(kind);

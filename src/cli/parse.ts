@@ -108,7 +108,8 @@ function readValue(flag: FlagSpec, text: string, previous: unknown): unknown {
     }
     case "duration": {
       const ms = tryParseGoDuration(text);
-      if (ms === undefined) throw invalid(flag, text, "a duration such as 30s, 5m or 1h30m");
+      // No flag means a time that is over.
+      if (ms === undefined || ms < 0) throw invalid(flag, text, "a duration such as 30s, 5m or 1h30m");
       return ms;
     }
     case "list":

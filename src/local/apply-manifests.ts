@@ -24,6 +24,8 @@ export interface AppliedObject {
   readonly action: "created" | "configured" | "unchanged";
 }
 
+/** As kubectl: a field that the API does not know is a mistake of the author's, not something to drop in silence. */
+const STRICT = { fieldValidation: "Strict" } as const;
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 /** A kind may be one that a CustomResourceDefinition a few documents above defines. */
 const KIND_MS_MAX = 5000;
@@ -54,30 +56,38 @@ export async function applyManifests(
   return results;
 }
 
-/**
- * Deletes the objects of a manifest, last first; those that do not exist are left out of the result.
- *
- * @returns names of what was deleted
- */
+/** What became of the objects of a manifest, in the order in which they were deleted. */
+export interface DeletedObjects {
+  readonly deleted: readonly string[];
+  /** Those that did not exist. */
+  readonly missing: readonly string[];
+}
+
+/** Deletes the objects of a manifest, last first. */
 export async function deleteManifests(
   client: KubeClient,
   text: string,
   options: Omit<ApplyOptions, "onApplied">,
-): Promise<string[]> {
+): Promise<DeletedObjects> {
   const finder = new ResourceFinder(client);
   const deleted: string[] = [];
+  const missing: string[] = [];
   for (const { object } of parseManifest(text, options.file).reverse()) {
     const resource = await finder.byKind(object.apiVersion, object.kind);
-    if (!resource) continue;
+    if (!resource) {
+      missing.push(`${object.kind.toLowerCase()}/${object.metadata.name}`);
+      continue;
+    }
     const path = pathOf(client, resource, object, options.namespace);
     try {
       await client.request("DELETE", path, { body: { propagationPolicy: "Background" } });
       deleted.push(displayName(resource, object.metadata.name!));
     } catch (caught) {
       if (!(caught instanceof MeshError) || caught.code !== "KUBE_NOT_FOUND") throw caught;
+      missing.push(displayName(resource, object.metadata.name!));
     }
   }
-  return deleted;
+  return { deleted, missing };
 }
 
 async function applyOne(
@@ -93,7 +103,7 @@ async function applyOne(
     const live = await getIfThere(client, path);
     if (!live) {
       const collection = path.slice(0, path.lastIndexOf("/"));
-      const created = await client.request("POST", collection, { body: wanted });
+      const created = await client.request("POST", collection, { body: wanted, query: STRICT });
       return { object: created, name: displayName(resource, object.metadata.name!), action: "created" };
     }
     const last: unknown = JSON.parse(live.metadata.annotations?.[LAST_APPLIED] ?? "{}");
@@ -102,6 +112,7 @@ async function applyOne(
     if (!patch) return { object: live, name, action: "unchanged" };
     const patched = await client.request("PATCH", path, {
       body: patch,
+      query: STRICT,
       contentType: "application/merge-patch+json",
     });
     return { object: patched, name, action: "configured" };
@@ -110,7 +121,7 @@ async function applyOne(
     throw new MeshError({
       kind: error.kind,
       code: error.code,
-      message: `${where}: ${error.message}`,
+      message: `${where}, ${displayName(resource, object.metadata.name ?? "")}: ${error.message}`,
       hint: error.hint,
       cause: error.cause ?? error,
     });

@@ -2,7 +2,7 @@ import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { arch, availableParallelism, platform, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { MeshError } from "../base/error.ts";
+import { MeshError, systemErrorCode } from "../base/error.ts";
 import type { KubeObject } from "../base/kube-object.ts";
 import type { Logger } from "../base/log.ts";
 import { type ApiServer, createApiServer } from "./apiserver/server.ts";
@@ -46,6 +46,22 @@ export interface LocalClusterOptions {
   readonly clusterDomain?: string;
   /** Says what has been done, for progress lines. */
   readonly onProgress?: (message: string) => void;
+}
+
+/** @throws MeshError `DEV_DIR_UNUSABLE` */
+async function makeDir(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const taken = systemErrorCode(cause) === "EEXIST" || systemErrorCode(cause) === "ENOTDIR";
+    throw new MeshError({
+      kind: "user",
+      code: "DEV_DIR_UNUSABLE",
+      message: `${dir} cannot be the folder of a cluster: ${taken ? "a file is in the way" : (cause as Error).message}`,
+      hint: "name another folder with --dir; the default one is in $XDG_STATE_HOME, else ~/.local/state",
+      cause,
+    });
+  }
 }
 
 export interface LocalCluster {
@@ -115,7 +131,7 @@ async function assemble(
   const { dir, clock, log } = options;
   const progress = options.onProgress ?? (() => {});
   const clusterDomain = options.clusterDomain ?? "cluster.local";
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeDir(dir);
   const lock = await lockDir(dir, options.pid);
   undo.push(() => lock.release());
   // Before anything waits: the clock's timers do not keep the process alive, this socket does.

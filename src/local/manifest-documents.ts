@@ -25,7 +25,7 @@ export function parseManifest(text: string, file: string): ManifestObject[] {
     throw new MeshError({
       kind: "user",
       code: "MANIFEST_SYNTAX",
-      message: `${file}, document ${index + 1}, line ${line}, column ${col}: ${error.message.split("\n")[0]}`,
+      message: `${file}, document ${index + 1}, line ${line}, column ${col}: ${plainText(error.message)}`,
       hint: "mend the YAML there",
     });
   }
@@ -38,6 +38,11 @@ export function parseManifest(text: string, file: string): ManifestObject[] {
     objects.push(...expand(value, `${file}, document ${index + 1}, line ${line}`));
   }
   return objects;
+}
+
+/** The parser's own words, without the place, which stands before them already. */
+function plainText(message: string): string {
+  return message.split("\n")[0]!.replace(/ at line \d+, column \d+:?$/, "");
 }
 
 function expand(value: unknown, where: string): ManifestObject[] {

@@ -184,7 +184,7 @@ describe("a local cluster", () => {
         file: "ns.yaml",
       },
     );
-    assert.deepEqual(deleted, ["namespace/demo"]);
+    assert.deepEqual(deleted, { deleted: ["namespace/demo"], missing: [] });
     await until("namespace to go", () => !cluster.objects.get(NAMESPACES, undefined, "demo"));
     assert.equal(cluster.objects.list(PODS, "demo").length, 0);
     assert.deepEqual(await processesOf(dir), []);

@@ -69,6 +69,42 @@ describe("meshctl dev", { concurrency: false }, () => {
     assert.match((await run(["get", "pod", "talker", "-o", "yaml"])).stdout, /^ {2}name: talker$/m);
   });
 
+  test("a kind and a name may be one word, and a deployment stands for a pod of its own", async () => {
+    assert.match((await run(["get", "po/talker"])).stdout, /^talker +1\/1/m);
+    const twice = await run(["get", "po/talker", "talker"], { expectExit: 1 });
+    assert.match(twice.stderr, /"po\/talker" has a name already/);
+    assert.match((await run(["logs", "pod/talker"])).stdout, /^hello from talker$/m);
+    const deployment = `{apiVersion: apps/v1, kind: Deployment, metadata: {name: many}, spec: {replicas: 2,
+      selector: {matchLabels: {app: many}}, template: {metadata: {labels: {app: many}, annotations: {
+      dev.meshctl.io/command.app: "sh -c 'echo one of many; exec sleep 1000'"}}, spec: {containers: [{name: app, image: x}]}}}}`;
+    await run(["apply", "-f", "-"], { stdin: deployment });
+    await until("output", async () => {
+      const { stdout, stderr } = await run(["logs", "deploy/many"], { expectExit: "any" });
+      return stdout === "one of many\n" && /^of 2 pods: many-/.test(stderr);
+    });
+    await run(["delete", "deploy/many"]);
+    const gone = await run(["logs", "deploy/many"], { expectExit: 1 });
+    assert.match(gone.stderr, /deployments\.apps "many" not found/);
+    const which = await run(["delete", "deploy"], { expectExit: 1 });
+    assert.match(which.stderr, /which deploy\?.*\nhint: .*dev get deploy/);
+  });
+
+  test("a field that the API does not know is refused, as kubectl does", async () => {
+    const stdin = "{apiVersion: v1, kind: ConfigMap, metadata: {name: typo}, dta: {a: b}}";
+    const { stderr } = await run(["apply", "-f", "-"], { stdin, expectExit: 1 });
+    assert.match(stderr, /stdin, document 1, line 1, configmap\/typo: .*unknown field "dta"/);
+  });
+
+  test("a folder that is a file is an error of the user's", async () => {
+    const file = join(dir, "file");
+    await writeFile(file, "");
+    const { stderr } = await runProcess(process.execPath, [ENTRY, "dev", "--dir", file], { expectExit: 1 });
+    assert.match(
+      stderr,
+      /^error: .*file cannot be the folder of a cluster: a file is in the way\nhint: .*--dir/,
+    );
+  });
+
   test("errors name the file, document and line, and leave everything as it was", async () => {
     const file = join(dir, "broken.yaml");
     await writeFile(file, `${POD}---\napiVersion: v1\nkind: Pod\nmetadata: [\n`);
@@ -83,7 +119,7 @@ describe("meshctl dev", { concurrency: false }, () => {
       stdin: "{apiVersion: v1, kind: ConfigMap, metadata: {name: UPPER}}",
       expectExit: 1,
     });
-    assert.match(invalid.stderr, /stdin, document 1, line 1: .*UPPER/s);
+    assert.match(invalid.stderr, /stdin, document 1, line 1, configmap\/UPPER: /);
     assert.match((await run(["get", "nothings"], { expectExit: 1 })).stderr, /no resource "nothings"/);
     assert.match((await run(["apply"], { expectExit: 1 })).stderr, /-f FILE/);
   });
@@ -91,7 +127,8 @@ describe("meshctl dev", { concurrency: false }, () => {
   test("delete ends by name and by manifest", async () => {
     assert.equal((await run(["delete", "-f", "-"], { stdin: POD })).stdout, "pod/talker deleted\n");
     await until("process to end", async () => (await processesOf(dir)).length === 0);
-    assert.equal((await run(["delete", "-f", "-"], { stdin: POD })).stdout, "");
+    const again = await run(["delete", "-f", "-"], { stdin: POD });
+    assert.deepEqual([again.stdout, again.stderr], ["", "pod/talker was not there\n"]);
     const absent = await run(["delete", "pod", "talker"], { expectExit: 1 });
     assert.match(absent.stderr, /talker/);
   });

@@ -114,6 +114,12 @@ for (const [line, code, message, hint] of [
     undefined,
   ],
   [
+    "-t=-5s",
+    "USAGE_FLAG_VALUE_INVALID",
+    '"-5s" is no value for --time-window: expected a duration such as 30s, 5m or 1h30m',
+    undefined,
+  ],
+  [
     "--all-namespaces=maybe",
     "USAGE_FLAG_VALUE_INVALID",
     '"maybe" is no value for --all-namespaces: expected true or false',

@@ -85,6 +85,9 @@ describe("manifest documents", () => {
       (error: MeshError) =>
         error.code === "MANIFEST_SYNTAX" && /^f\.yaml, document 2, line \d, column \d/.test(error.message),
     );
+    assert.throws(() => parseManifest("a:\n\tb: c", "f"), {
+      message: "f, document 1, line 2, column 1: Tabs are not allowed as indentation",
+    });
   });
   test("what is no object says what it needs", () => {
     for (const text of ["just text", "kind: Pod", "apiVersion: v1\nkind: Pod", "[1]"]) {
