@@ -5,6 +5,7 @@ import type { Logger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import { createCredentials, type MeshCredentials } from "../identity/mesh-credentials.ts";
 import { meshClientOptions } from "../identity/mesh-tls.ts";
+import type { ServerPolicy } from "../policy/inbound.ts";
 import { createIdentityMetrics } from "./admin/identity-metrics.ts";
 import { createObservability, type Observability } from "./admin/observability.ts";
 import { createAdminServer } from "./admin/server.ts";
@@ -14,7 +15,7 @@ import { ConfigProblems, parseProxyConfig } from "./config-parse.ts";
 import { createGrpcClient } from "./control/grpc-client.ts";
 import { createHostResolver, type HostResolver } from "./control/resolve-host.ts";
 import { NO_LIMITS } from "./control/watch-stream.ts";
-import type { ProxyDependencies } from "./dependencies.ts";
+import type { ProxyDependencies, Watched } from "./dependencies.ts";
 import { createDiscovery } from "./discovery/discovery.ts";
 import { createInboundPolicies } from "./discovery/inbound-policies.ts";
 import type { StreamSource } from "./discovery/stream-source.ts";
@@ -123,8 +124,10 @@ async function serve(
   const inbound = sides.createInbound(dependencies);
   const outbound = sides.createOutbound(dependencies);
   let isReady = false;
+  let adminPolicy: Watched<ServerPolicy> | undefined;
   const admin = createAdminServer({
     listen: config.admin.listen,
+    policy: () => adminPolicy?.current,
     observability,
     clock: io.clock,
     log,
@@ -151,6 +154,8 @@ async function serve(
     });
     credentials.start(ended.signal);
     control.inboundPolicies.start();
+    // Held as long as the proxy lives.
+    adminPolicy = control.inboundPolicies.watch(config.admin.listen.port);
     await firstCertificate(credentials, stopped, log, io.clock);
     if (!stopped.aborted) {
       inbound.start();

@@ -311,6 +311,25 @@ describe("policies of an installed mesh", { skip: NOT_BUILT }, () => {
     assert.equal((await say("client")).heard, "");
   });
 
+  test("a Server on the proxy's own admin port closes its metrics, and no default does", async (t) => {
+    const metrics = async () => (await fetch(`http://${podOf("web").status.podIP}:4191/metrics`)).status;
+    assert.equal(await metrics(), 200);
+    const admin = policy(
+      "Server",
+      "admin",
+      "{ podSelector: { matchLabels: { app: web } }, port: 4191 }",
+      "v1beta3",
+    );
+    await takesEffect(
+      t,
+      "metrics are closed",
+      () => mesh.apply(admin),
+      async () => (await metrics()) === 403,
+    );
+    await mesh.delete(admin);
+    await until("metrics are open", async () => (await metrics()) === 200, LIMIT_MS);
+  });
+
   test("a policy with a mistake is refused when it is applied, with the field and what would be right", async () => {
     const broken = WEB.replace("port: http", "port: http, proxyProtocol: HTTP/3").replace(
       "name: web,",

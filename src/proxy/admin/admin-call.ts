@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../base/clock.ts";
 import type { Network } from "../../base/ip.ts";
 import type { Logger } from "../../base/log.ts";
+import type { ServerPolicy } from "../../policy/inbound.ts";
 import type { ListenAddress } from "../config.ts";
 import type { Observability } from "./observability.ts";
 
@@ -14,6 +15,8 @@ export interface AdminServerOptions {
   readonly isReady: () => boolean;
   /** Whose connections may read records, tap and configuration, and shut down (`config.ownNetworks`). */
   readonly ownNetworks: readonly Network[];
+  /** The policy of this port as it is now; undefined before there is one. */
+  readonly policy?: () => ServerPolicy | undefined;
   readonly shutdownEnabled: boolean;
   /** `POST /shutdown`: begin to drain. */
   readonly onShutdown: () => void;

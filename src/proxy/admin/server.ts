@@ -4,6 +4,7 @@ import { MeshError, systemErrorCode } from "../../base/error.ts";
 import { joinHostPort, type Network, networkContains, normaliseIp } from "../../base/ip.ts";
 import { PROM_CONTENT_TYPE } from "../../wire/prom-text.ts";
 import { type AdminCall, type AdminServerOptions, sendJson, sendText } from "./admin-call.ts";
+import { judgeAdminRequest } from "./admin-policy.ts";
 import { serveRecords } from "./records-route.ts";
 import { serveStats } from "./stats-route.ts";
 import { serveTap } from "./tap-route.ts";
@@ -17,20 +18,23 @@ export interface AdminServer {
 
 interface Route {
   readonly methods: readonly string[];
-  /** `own`: only from the pod itself (a port-forward arrives so). */
-  readonly access: "open" | "own";
+  /**
+   * `everyone`; `open`: everyone whom a Server that selects the port does not keep out; `own`: only from the pod itself (a
+   * port-forward arrives so).
+   */
+  readonly access: "everyone" | "open" | "own";
   serve(call: AdminCall): void | Promise<void>;
 }
 
 const ROUTES: Readonly<Record<string, Route>> = {
   "/live": {
     methods: ["GET", "HEAD"],
-    access: "open",
+    access: "everyone",
     serve: ({ response }) => sendText(response, 200, "live\n"),
   },
   "/ready": {
     methods: ["GET", "HEAD"],
-    access: "open",
+    access: "everyone",
     serve: ({ response, options }) =>
       options.isReady() ? sendText(response, 200, "ready\n") : sendText(response, 503, "not ready\n"),
   },
@@ -52,8 +56,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
 const BODY_BYTES_MAX = 1024;
 
 /**
- * The admin port (4191): probes, metrics and stats for everyone; records, tap, configuration and shutdown for the own
- * host. Plain HTTP only: mesh TLS on this port, which would let allowed identities in, is not there yet, so another
+ * The admin port (4191): probes for everyone; metrics and stats too, unless a Server selects the port and says otherwise;
+ * records, tap, configuration and shutdown for the own host. Plain HTTP only: mesh TLS on this port, which would let allowed identities in, is not there yet, so another
  * pod gets 403 from those routes whoever it is.
  */
 export function createAdminServer(options: AdminServerOptions): AdminServer {
@@ -107,6 +111,14 @@ async function dispatch(
   if (!url || !route) return sendText(response, 404, "");
   if (route.access === "own" && !isOwnHost(request.socket.remoteAddress, options.ownNetworks)) {
     return sendText(response, 403, "Requests are only permitted from the pod's own host.\n");
+  }
+  const policy = route.access === "open" ? options.policy?.() : undefined;
+  if (policy) {
+    const verdict = judgeAdminRequest(policy, request, options.ownNetworks);
+    if (verdict === "no route") return sendText(response, 404, "");
+    if (verdict === "denied") {
+      return sendText(response, 403, `Server ${policy.meta.name} does not allow this client.\n`);
+    }
   }
   if (!route.methods.includes(request.method ?? "")) {
     response.setHeader("allow", route.methods.join(", "));

@@ -8,6 +8,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { MeshError } from "../../../src/base/error.ts";
 import { tryParseNetwork } from "../../../src/base/ip.ts";
 import { silentLogger } from "../../../src/base/log.ts";
+import { defaultServerPolicy } from "../../../src/policy/default-policy.ts";
 import type { AdminServerOptions } from "../../../src/proxy/admin/admin-call.ts";
 import { createObservability } from "../../../src/proxy/admin/observability.ts";
 import { createAdminServer } from "../../../src/proxy/admin/server.ts";
@@ -318,4 +319,30 @@ test("admin says which port is in use", async (t) => {
       error.code === "ADMIN_LISTEN" &&
       error.message === `the admin server cannot listen on 127.0.0.1:${port}: EADDRINUSE`,
   );
+});
+
+test("a Server that selects the port closes metrics and stats to those whom it does not allow, and no default policy does", async (t) => {
+  let policy = defaultServerPolicy("deny", { clusterNetworks: [], opaque: false, detectTimeoutMs: 1000 });
+  // No address is the own host, so that the caller is a stranger.
+  const admin = await startAdmin(t, { policy: () => policy, ownNetworks: [] });
+  assert.equal((await call(admin.port, "/metrics")).status, 200);
+  const meta = { ...policy.meta, group: "policy.meshctl.io", kind: "server", name: "admin" };
+  policy = { ...policy, meta, protocol: { kind: "detect", timeoutMs: 1000 } };
+  for (const path of ["/metrics", "/stats"]) {
+    const refused = await call(admin.port, path);
+    assert.equal(refused.status, 403);
+    assert.equal(refused.text, "Server admin does not allow this client.\n");
+  }
+  assert.equal((await call(admin.port, "/live")).status, 200);
+  const [everybody] = defaultServerPolicy("all-unauthenticated", {
+    clusterNetworks: [],
+    opaque: false,
+    detectTimeoutMs: 1000,
+  }).authorizations;
+  const path = { kind: "exact" as const, value: "/metrics" };
+  const matches = [{ path, headers: [], queryParams: [], method: undefined }];
+  const route = { meta, hosts: [], authorizations: [everybody!], rules: [{ matches, filters: [] }] };
+  policy = { ...policy, routes: [route] };
+  assert.equal((await call(admin.port, "/metrics")).status, 200);
+  assert.equal((await call(admin.port, "/stats")).status, 404, "no route leads there");
 });
