@@ -5,19 +5,24 @@
  *   node scripts/replay-record.ts diff DIR DIR          what two recordings differ in
  *   node scripts/replay-record.ts keep DIR FILE         a small, masked recording for the tests
  *
+ * `--steps REGEX` takes only some steps: `^meshctl ` for what meshctl asks, `^(?!meshctl )` for what kubectl does.
+ *
  * `diff` compares requests, answers (masked) and what was printed, step by step. The kubeconfig must embed a client certificate.
  */
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { openPki } from "../src/local/apiserver/auth/pki.ts";
 import { compareRecordings } from "../test/support/replay/compare.ts";
 import { startRecorder } from "../test/support/replay/recorder.ts";
 import { type Exchange, readRecording, type StepOutput } from "../test/support/replay/recording.ts";
 import { sanitise } from "../test/support/replay/sanitise.ts";
 import { kubectlSession, type Step } from "../test/support/replay/session.ts";
 
+const MESHCTL = fileURLToPath(new URL("../commands/main.ts", import.meta.url));
 const NAMESPACE = "replay-session";
 
 const { positionals, values } = parseArgs({
@@ -45,7 +50,7 @@ async function record(): Promise<void> {
     const environment = { PATH: process.env.PATH ?? "", HOME: dir };
     for (const step of kubectlSession(NAMESPACE, values.image)) {
       if (!wanted.test(step.name)) continue;
-      recorder.step(step.name);
+      recorder.step(step.name, step.isControlPlane);
       const output = await runStep(step, outputs, recorder.kubeconfigPath, dir, environment);
       outputs.set(step.name, output);
       process.stderr.write(`${output.exitCode === 0 ? " " : output.exitCode} ${step.name}\n`);
@@ -60,7 +65,30 @@ async function record(): Promise<void> {
   await writeFile(join(values.out, "outputs.jsonl"), lines([...outputs.values()]));
 }
 
-function runStep(
+/** Files that make a controller start; its certificate it never gets, and it lists and watches all the same. */
+async function controlPlaneFlags(dir: string): Promise<string[]> {
+  const pki = await openPki(join(dir, "pki"), Date.now());
+  const pair = await pki.serverCertificate(["localhost"]);
+  const files = {
+    "ca-bundle.crt": pki.caPem,
+    "tls.crt": pair.certPem,
+    "tls.key": pair.keyPem,
+    token: "none",
+    values: "",
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
+  return [
+    "--namespace=meshctl",
+    `--trust-roots=${join(dir, "ca-bundle.crt")}`,
+    `--values-file=${join(dir, "values")}`,
+    `--tls-dir=${dir}`,
+    `--token-file=${join(dir, "token")}`,
+    "--identity-addr=127.0.0.1:1",
+    ...["admin", "destination", "policy", "injector"].map((port) => `--${port}-port=0`),
+  ];
+}
+
+async function runStep(
   step: Step,
   outputs: ReadonlyMap<string, StepOutput>,
   kubeconfig: string,
@@ -69,9 +97,14 @@ function runStep(
 ): Promise<StepOutput> {
   let input = step.inputFrom === undefined ? step.input : outputs.get(step.inputFrom)?.stdout;
   if (step.change && input !== undefined) input = step.change(input);
-  const args = ["--kubeconfig", kubeconfig, "--cache-dir", join(dir, "cache"), "-n", NAMESPACE, ...step.args];
+  const kubectl = ["--kubeconfig", kubeconfig, "--cache-dir", join(dir, "cache"), "-n", NAMESPACE];
+  const [program, args, limitMs] = !step.program
+    ? [values.kubectl, [...kubectl, ...step.args], 90_000]
+    : step.isControlPlane
+      ? [process.execPath, [MESHCTL, ...step.args, ...(await controlPlaneFlags(dir))], 12_000]
+      : [process.execPath, [MESHCTL, ...step.args], 30_000];
   return new Promise((resolve, reject) => {
-    const child = spawn(values.kubectl, args, { env });
+    const child = spawn(program, args, { env: { ...env, KUBECONFIG: kubeconfig } });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk: Buffer) => {
@@ -81,7 +114,7 @@ function runStep(
     child.stderr.on("data", (chunk: Buffer) => {
       stderr += chunk.toString("utf8");
     });
-    const timer = setTimeout(() => child.kill(), 90_000);
+    const timer = setTimeout(() => child.kill(), limitMs);
     child.on("error", reject);
     child.on("close", (code) => {
       clearTimeout(timer);
@@ -109,6 +142,8 @@ function readLines<T>(text: string): T[] {
 }
 
 async function keep(from: string, file: string): Promise<void> {
-  const kept = sanitise(readRecording(join(from, "exchanges.jsonl")));
+  const wanted = new RegExp(values.steps);
+  const recorded = readRecording(join(from, "exchanges.jsonl"));
+  const kept = sanitise(recorded.filter((each) => wanted.test(each.step)));
   await writeFile(file, kept.map((each) => `${JSON.stringify(each)}\n`).join(""));
 }

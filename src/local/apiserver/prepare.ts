@@ -107,8 +107,15 @@ export function prepareUpdate(
     else next.status = old.status;
   }
   if (resource.bucket === "/namespaces" && subresource !== "finalize" && old.spec) next.spec = old.spec;
-  if (metadata.generation !== undefined && !sameBody(old, next)) metadata.generation++;
+  if (metadata.generation !== undefined && !sameBody(old, bound(resource, old, next))) metadata.generation++;
   return next;
+}
+
+/** Giving a pod its node does not count as a change of what is wanted. */
+function bound(resource: ResourceInfo, old: KubeObject, next: KubeObject): KubeObject {
+  if (resource.bucket !== "/pods" || old.spec?.nodeName || !next.spec?.nodeName) return next;
+  const { nodeName: _node, ...spec } = next.spec;
+  return { ...next, spec };
 }
 
 function sameBody(a: KubeObject, b: KubeObject): boolean {

@@ -102,7 +102,7 @@ class DeploymentReconciler {
   }
 
   async #createSet(deployment: KubeObject, hash: string, revision: number): Promise<KubeObject | undefined> {
-    const { objects, events } = this.#context;
+    const { objects } = this.#context;
     const { namespace } = deployment.metadata;
     const name = `${deployment.metadata.name}-${hash}`;
     const template = deployment.spec.template;
@@ -129,7 +129,6 @@ class DeploymentReconciler {
           template: { ...template, metadata: { ...template.metadata, labels: withHash } },
         },
       });
-      events.record(deployment, "Normal", "NewReplicaSetCreated", `created new replica set "${name}"`);
       return created;
     } catch (caught) {
       if (!isAlreadyExists(caught)) throw caught;

@@ -134,6 +134,7 @@ function sliceOf(service: KubeObject, name: string, content: SliceContent): Kube
     kind: "EndpointSlice",
     metadata: {
       name,
+      generateName: `${service.metadata.name}-`,
       namespace: namespace!,
       labels: {
         ...service.metadata.labels,
@@ -183,8 +184,11 @@ async function writeEndpoints(
       metadata: {
         name: name!,
         namespace: namespace!,
-        labels: { ...service.metadata.labels },
-        ownerReferences: [controllerReference(service)],
+        labels: {
+          ...service.metadata.labels,
+          "endpoints.kubernetes.io/managed-by": "endpoint-controller",
+          ...(service.spec.clusterIP === "None" ? { "service.kubernetes.io/headless": "" } : {}),
+        },
       },
       subsets,
     });

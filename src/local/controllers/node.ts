@@ -83,12 +83,17 @@ function nodeObject(facts: NodeFacts): KubeObject {
       labels: {
         "kubernetes.io/hostname": NODE_NAME,
         "kubernetes.io/os": facts.os,
-        "kubernetes.io/arch": facts.architecture,
+        "kubernetes.io/arch": goArchitecture(facts.architecture),
       },
     },
     spec: {},
     status: nodeStatus(facts),
   };
+}
+
+/** Kubernetes has Go's word for what Node calls `x64`. */
+function goArchitecture(name: string): string {
+  return name === "x64" ? "amd64" : name;
 }
 
 function nodeStatus(facts: NodeFacts): object {
@@ -105,7 +110,7 @@ function nodeStatus(facts: NodeFacts): object {
     capacity: resources,
     allocatable: resources,
     nodeInfo: {
-      architecture: facts.architecture,
+      architecture: goArchitecture(facts.architecture),
       bootID: "",
       containerRuntimeVersion: `process://${facts.version}`,
       kernelVersion: "",

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
-import { Agent, request as httpsRequest } from "node:https";
+import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { parse } from "yaml";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
@@ -13,11 +14,14 @@ import { differenceLine } from "../../support/replay/compare.ts";
 import { withoutKnown } from "../../support/replay/known-differences.ts";
 import { parseMaybe, readRecording } from "../../support/replay/recording.ts";
 import { type ReplayTarget, replay } from "../../support/replay/replay.ts";
+import type { OpenWatch } from "../../support/replay/replay-watch.ts";
 
-const RECORDING = new URL("../../golden/replay/kubectl-1.36.jsonl", import.meta.url);
+const recordingOf = (name: string) => new URL(`../../golden/replay/${name}.jsonl`, import.meta.url);
 
-test("kubectl's session with a real API server gets the same answers from the local one", async (t) => {
-  const { findings, unused } = withoutKnown(await replay(readRecording(RECORDING), await startTarget(t)));
+test("requests of kubectl and of meshctl get the answers that a real API server gave", async (t) => {
+  const target = await startTarget(t);
+  const recorded = [...readRecording(recordingOf("kubectl-1.36")), ...readRecording(recordingOf("meshctl"))];
+  const { findings, unused } = withoutKnown(await replay(recorded, target));
   const lines = findings.flatMap(({ exchange, differences }) => [
     `${exchange.step}: ${exchange.method} ${exchange.path}${exchange.query}`,
     ...differences.map(differenceLine),
@@ -60,6 +64,8 @@ async function startTarget(t: TestContext): Promise<ReplayTarget> {
     setTime(ms) {
       nowMs = ms;
     },
+    watch: (path, headers) =>
+      openWatch({ host: api.host, port: api.port, path, headers, agent: false, ...tls }),
     request: (method, path, body, headers) =>
       new Promise((resolve, reject) => {
         const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
@@ -84,4 +90,23 @@ async function startTarget(t: TestContext): Promise<ReplayTarget> {
         outgoing.end(body);
       }),
   };
+}
+
+function openWatch(options: RequestOptions): Promise<OpenWatch> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpsRequest(options);
+    outgoing.on("error", reject);
+    outgoing.on("response", (incoming) => {
+      const lines = createInterface({ input: incoming })[Symbol.asyncIterator]();
+      resolve({
+        status: incoming.statusCode ?? 0,
+        next: async () => {
+          const { done, value } = await lines.next();
+          return done ? undefined : parseMaybe(value);
+        },
+        close: () => outgoing.destroy(),
+      });
+    });
+    outgoing.end();
+  });
 }

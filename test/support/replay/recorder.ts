@@ -16,8 +16,8 @@ export interface Recorder {
   /** Clients that use this file are recorded. */
   readonly kubeconfigPath: string;
   readonly exchanges: readonly Exchange[];
-  /** Names what is recorded from now on. */
-  step(name: string): void;
+  /** Names what is recorded from now on. With `readOnly`, nothing but GET reaches the server: the rest is forbidden. */
+  step(name: string, readOnly?: boolean): void;
   close(): Promise<void>;
 }
 
@@ -43,6 +43,7 @@ export async function startRecorder(options: {
   const serving = await pki.serverCertificate(["127.0.0.1", "localhost"]);
   const exchanges: Exchange[] = [];
   let current = "";
+  let onlyReads = false;
 
   const fetchJson = (path: string, headers: Record<string, string>): Promise<Json> =>
     new Promise((resolve, reject) => {
@@ -57,6 +58,12 @@ export async function startRecorder(options: {
   const forward = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const step = current;
     const body = await collect(incoming);
+    if (onlyReads && incoming.method !== "GET") {
+      const status = { kind: "Status", apiVersion: "v1", status: "Failure", reason: "Forbidden", code: 403 };
+      response.writeHead(403, { "content-type": "application/json" });
+      response.end(JSON.stringify({ ...status, message: "this recording only reads" }));
+      return;
+    }
     const headers = upstreamHeaders(incoming.headers, target.url.host);
     if (body.length > 0) headers["content-length"] = String(body.length);
     const url = new URL(incoming.url ?? "/", target.url);
@@ -126,8 +133,9 @@ export async function startRecorder(options: {
   return {
     kubeconfigPath,
     exchanges,
-    step(name) {
+    step(name, readOnly = false) {
       current = name;
+      onlyReads = readOnly;
     },
     async close() {
       agent.destroy();

@@ -3,6 +3,7 @@ import { parseResourcePath, type ResourcePath } from "../../../src/local/apiserv
 import type { Store } from "../../../src/local/apiserver/store.ts";
 import { compareAnswers, type Difference } from "./compare.ts";
 import { type Exchange, isWatch, type Json } from "./recording.ts";
+import { isPlayable, type OpenWatch, replayWatch } from "./replay-watch.ts";
 
 /** The server that a recording is played to. */
 export interface ReplayTarget {
@@ -15,6 +16,7 @@ export interface ReplayTarget {
     body: string | Buffer | undefined,
     headers: Record<string, string>,
   ): Promise<{ readonly status: number; readonly body: Json }>;
+  watch(path: string, headers: Record<string, string>): Promise<OpenWatch>;
 }
 
 export interface Finding {
@@ -42,7 +44,14 @@ export async function replay(exchanges: readonly Exchange[], target: ReplayTarge
       ...(exchange.contentType === undefined ? {} : { "content-type": exchange.contentType }),
       ...(exchange.as === undefined ? {} : { "impersonate-user": exchange.as }),
     };
+    if (path && isWatch(exchange) && isPlayable(exchange)) {
+      const open = target.watch.bind(target);
+      const differences = await replayWatch(exchange, path, target.store, open, headers);
+      if (differences.length > 0) findings.push({ exchange, differences });
+      continue;
+    }
     const query = exchange.query.replace(/(?<=continue=)[\w-]+/, (token) => versions.get(token) ?? token);
+
     const reply = await target.request(
       exchange.method,
       `${exchange.path}${query}`,

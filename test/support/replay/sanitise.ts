@@ -1,4 +1,5 @@
 import { type Exchange, isWatch, type Json } from "./recording.ts";
+import { isPlayable } from "./replay-watch.ts";
 
 /** When the kept recording begins. */
 const START_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -11,9 +12,17 @@ const DROPPED_FIELDS = new Set([
   "storageVersionHash",
   "kubernetes.io/description",
 ]);
+/** The session's own, and the installation's. */
+const NAMESPACES = new Set(["replay-session", "meshctl"]);
+/** Of what is in no namespace: namespaces of others, and resources that meshctl does not bring, or brings too many of. */
+const OTHER_NAMES = /^(default|kube-.*|p\d.*)$|^(?!servers\.|kettles\.|replay\.).*\.io$/;
+/** A watch is cut after so many events. */
+const EVENTS_MAX = 6;
+/** Resources of meshctl beside Server, whose definition the recording has. */
+const OTHER_KINDS = /\/apis\/policy\.meshctl\.io\/[^/]+\/(?!servers$)/;
 /** Not ours, about the machine, or answered by a kubelet: the server's own roles, its nodes, its lists of resources, logs. */
 const DROPPED_PATHS =
-  /^\/(apis?|apis?\/[^/]+|apis\/[^/]+\/[^/]+|api\/v1\/nodes|openapi.*)$|\/clusterroles|\/log$|\/clusterrolebindings/;
+  /^\/(apis?|apis?\/[^/]+|apis\/[^/]+\/[^/]+|api\/v1\/nodes|version|openapi.*)$|\/clusterroles|\/log$|\/proxy\/|\/customresourcedefinitions\/(?!servers\.|kettles\.)|\/clusterrolebindings/;
 
 /**
  * Makes a recording small and nobody's: times moved to a fixed start, ids numbered, certificates, tokens and digests replaced, documentation
@@ -21,8 +30,9 @@ const DROPPED_PATHS =
  */
 export function sanitise(exchanges: readonly Exchange[]): Exchange[] {
   const kept = exchanges
-    .filter((each) => !DROPPED_PATHS.test(each.path))
-    .filter((each) => !isWatch(each) || isError(each));
+    .filter((each) => !DROPPED_PATHS.test(each.path) && !OTHER_KINDS.test(each.path))
+    .filter((each) => !isWatch(each) || isError(each) || isPlayable(each))
+    .map(onlyOurs);
   const once = kept.filter((each, index) => !repeats(each, kept[index + 1]));
   const shift = START_MS - Date.parse(exchanges[0]?.at ?? "1970-01-01T00:00:00Z");
   const uids = new Map<string, string>();
@@ -36,7 +46,8 @@ export function sanitise(exchanges: readonly Exchange[]): Exchange[] {
     text
       .replace(UID, uid)
       .replace(TIME, time)
-      .replace(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----(\\n)?/g, "certificate")
+      .replace(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----(\\+n)?/g, "certificate")
+      .replace(/("caBundle":")[^"]+/g, "$1Y2VydGlmaWNhdGU=")
       .replace(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, "token")
       .replace(/(containerd:\/\/|sha256:|SHA256=)[0-9a-f]{64}/g, "$1digest")
       .replace(/default-scheduler-[\w-]+/g, "default-scheduler-node")
@@ -66,6 +77,28 @@ function withoutEchoes(exchanges: readonly Exchange[]): Exchange[] {
     seen.set(key, text);
     return !isEcho;
   });
+}
+
+/** Lists and watches over all namespaces show the objects of others as well: those are left out. */
+function onlyOurs(exchange: Exchange): Exchange {
+  const { answer, objects } = exchange;
+  if (isWatch(exchange) && Array.isArray(answer)) {
+    return { ...exchange, answer: answer.filter(({ object }) => isOurs(object)).slice(0, EVENTS_MAX) };
+  }
+  if (exchange.status !== 200 || typeof answer !== "object") return exchange;
+  const list = ["items", "rows"].find((key) => Array.isArray(answer[key]));
+  if (list === undefined) return exchange;
+  const ours = answer[list].filter((item: Json) => isOurs(list === "rows" ? item.object : item));
+  return {
+    ...exchange,
+    answer: { ...answer, [list]: ours },
+    ...(objects ? { objects: objects.filter(isOurs) } : {}),
+  };
+}
+
+function isOurs(object: Json): boolean {
+  const { namespace, name = "" } = object?.metadata ?? {};
+  return namespace === undefined ? !OTHER_NAMES.test(name) : NAMESPACES.has(namespace);
 }
 
 function isError(exchange: Exchange): boolean {

@@ -3,8 +3,11 @@ import { application, DEFINITION, idleWorkloads, KETTLE, REFUSED, WEBHOOK } from
 /** One command of the session. */
 export interface Step {
   readonly name: string;
-  /** Arguments of kubectl, without `-n`. */
+  /** Arguments of kubectl, without `-n`; or of meshctl. */
   readonly args: readonly string[];
+  readonly program?: "meshctl";
+  /** Needs the files of an installation, and runs until it is stopped; nothing that it would write reaches the server. */
+  readonly isControlPlane?: true;
   readonly input?: string;
   /** Standard input is what an earlier step printed. */
   readonly inputFrom?: string;
@@ -16,6 +19,24 @@ export interface Step {
 
 const TABLES =
   "pods deployments replicasets services endpoints endpointslices configmaps secrets serviceaccounts roles rolebindings events statefulsets daemonsets replicationcontrollers jobs cronjobs poddisruptionbudgets horizontalpodautoscalers persistentvolumeclaims leases kettles";
+
+/** What meshctl itself asks: its verbs, and the control plane's lists and watches. */
+function meshSteps(namespace: string, image: string): Step[] {
+  const mesh = (line: string, more: Partial<Step> = {}): Step => ({
+    name: `meshctl ${line}`,
+    args: line.split(" "),
+    program: "meshctl",
+    ...more,
+  });
+  return [
+    mesh("check"),
+    mesh("install"),
+    mesh("inject -", { input: application(image, 1) }),
+    mesh(`stat deploy -n ${namespace}`),
+    mesh(`edges deploy -n ${namespace}`),
+    mesh("control-plane controller", { isControlPlane: true }),
+  ];
+}
 
 /** What people do with kubectl, once through. Everything is in `namespace`, but for a CRD and a webhook configuration of our own. */
 export function kubectlSession(namespace: string, image: string): Step[] {
@@ -285,6 +306,8 @@ export function kubectlSession(namespace: string, image: string): Step[] {
     raw("/apis/apps"),
     raw("/nonsense"),
     raw("/apis/authentication.k8s.io/v1/tokenreviews"),
+
+    ...meshSteps(namespace, image),
 
     run("delete pod talker"),
     run("delete cm made settings"),

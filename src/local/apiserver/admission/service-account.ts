@@ -9,7 +9,7 @@ const MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount";
 const VOLUME_PREFIX = "kube-api-access-";
 /** Of the projected token, as in Kubernetes: an hour, and room for a slow clock. */
 const TOKEN_SECONDS = 3607;
-/** How long a pod waits for its account, which a controller makes just after the namespace (ms). */
+/** How long a pod waits for the `default` account, which a controller makes just after the namespace (ms). */
 const WAIT_MS = 3000;
 
 /** Gives each pod its ServiceAccount and, unless automount is off, the volume with its token, the CA and the namespace. */
@@ -48,7 +48,7 @@ function findAccount(
 ): Promise<KubeObject | undefined> | KubeObject | undefined {
   const find = () => store.get("/serviceaccounts", namespace, name);
   const found = find();
-  if (found) return found;
+  if (found || name !== "default") return found;
   return new Promise((resolve) => {
     const finish = () => {
       timer.cancel();

@@ -26,6 +26,11 @@ export async function serveLog(
     return Number(text);
   };
   const tailLines = number("tailLines");
+  const limitBytes = number("limitBytes");
+  if (limitBytes !== undefined && limitBytes < 1) {
+    throw badRequest(`limitBytes: Invalid value: ${limitBytes}: must be greater than 0`);
+  }
+  let bytesLeft = limitBytes ?? Number.POSITIVE_INFINITY;
   const sinceTime = query.get("sinceTime");
   const sinceSeconds =
     number("sinceSeconds") ??
@@ -51,11 +56,20 @@ export async function serveLog(
       response.flushHeaders();
     };
     stream.on("error", (error) => {
+      if (response.writableEnded) return;
       if (abort.signal.aborted) response.destroy();
       else sendError(response, error);
     });
-    stream.on("data", (chunk: Buffer) => {
+    stream.on("data", (data: Buffer | string) => {
       start();
+      const whole = typeof data === "string" ? Buffer.from(data, "utf8") : data;
+      const chunk = whole.subarray(0, bytesLeft);
+      bytesLeft -= chunk.length;
+      if (bytesLeft <= 0) {
+        response.end(chunk);
+        abort.abort();
+        return;
+      }
       if (!response.write(chunk)) {
         stream.pause();
         response.once("drain", () => stream.resume());

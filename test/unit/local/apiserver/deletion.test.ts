@@ -39,14 +39,7 @@ const cases: [
   ],
   ["finalizers hold an object", "configmaps", { metadata: { finalizers: ["a"] } }, {}, "keep", 0],
   ["foreground deletion holds an object", "configmaps", {}, { propagationPolicy: "Foreground" }, "keep", 0],
-  [
-    "a namespace waits for its finalizer",
-    "namespaces",
-    { spec: { finalizers: ["kubernetes"] } },
-    {},
-    "keep",
-    undefined,
-  ],
+  ["a namespace waits for its finalizer", "namespaces", { spec: { finalizers: ["kubernetes"] } }, {}, "keep"],
   ["a finalized namespace goes", "namespaces", { spec: { finalizers: [] } }, {}, "remove"],
 ];
 
