@@ -9,6 +9,8 @@ interface Row {
   readonly fields?: string;
   readonly short?: readonly string[];
   readonly all?: true;
+  /** A category beside `all`. */
+  readonly category?: string;
   readonly cluster?: true;
   readonly generation?: true;
   readonly sub?: readonly Subresource[];
@@ -143,6 +145,7 @@ const ROWS: readonly Row[] = [
     group: "admissionregistration.k8s.io",
     plural: "mutatingwebhookconfigurations",
     kind: "MutatingWebhookConfiguration",
+    category: "api-extensions",
     cluster: true,
     generation: true,
   },
@@ -150,6 +153,7 @@ const ROWS: readonly Row[] = [
     group: "admissionregistration.k8s.io",
     plural: "validatingwebhookconfigurations",
     kind: "ValidatingWebhookConfiguration",
+    category: "api-extensions",
     cluster: true,
     generation: true,
   },
@@ -157,6 +161,7 @@ const ROWS: readonly Row[] = [
     group: "apiextensions.k8s.io",
     plural: "customresourcedefinitions",
     kind: "CustomResourceDefinition",
+    category: "api-extensions",
     short: ["crd", "crds"],
     cluster: true,
     generation: true,
@@ -247,7 +252,7 @@ export const BUILT_IN_RESOURCES: readonly ResourceInfo[] = ROWS.map((row) => {
     kind: row.kind,
     namespaced: !row.cluster,
     shortNames: row.short ?? [],
-    categories: row.all ? ["all"] : [],
+    categories: [...(row.all ? ["all"] : []), ...(row.category ? [row.category] : [])],
     verbs: row.verbs ?? ALL_VERBS,
     subresources: row.sub ?? [],
     hasGeneration: row.generation ?? false,
