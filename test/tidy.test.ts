@@ -172,6 +172,31 @@ test("docs/troubleshooting.md has a section for every check and every error that
   assert.deepEqual([...new Set(anchors)].sort(), sections.sort());
 });
 
+test("docs/security.md names tests that exist, for every port that a manifest or a pod opens", () => {
+  const page = readSource("docs/security.md");
+  const rows = page.split("\n").filter((line) => /^\| (\d{4}|every port|skipped ports)/.test(line));
+  const sources = TESTS.map(readSource).join("\n");
+  const unknown = rows.flatMap((row) => {
+    const named = [
+      ...row
+        .split("|")
+        .at(-2)!
+        .matchAll(/"([^"]+)"/g),
+    ].map(([, name]) => name!);
+    if (named.length === 0) return [`nothing shows: ${row.slice(0, 40)}`];
+    return named.filter((name) => !sources.includes(`"${name}"`));
+  });
+  assert.deepEqual(unknown, NONE);
+  const opened = MANIFESTS.filter((path) => path.startsWith("manifests/control-plane/")).flatMap((path) =>
+    [...readSource(path).matchAll(/containerPort: (\d+)/g)].map(([, port]) => port!),
+  );
+  assert.ok(opened.length > 0, "no ports found: the search is broken");
+  assert.deepEqual(
+    opened.filter((port) => !rows.some((row) => row.includes(port))),
+    NONE,
+  );
+});
+
 test("docs/errors.md documents every code, with its present words, and no other", () => {
   const codes = collectErrorCodes();
   assert.ok(codes.length > 0, "no codes found: the search is broken");
