@@ -83,7 +83,7 @@ async function dispatch(argv: readonly string[], io: CliIo, state: RunState): Pr
     first === undefined ||
     ((first === "--help" || first === "-h" || first === "help") && tokens.length === 1)
   ) {
-    io.console.stdout.write(renderRootHelp(io.registry, VERSION));
+    io.console.stdout.write(renderRootHelp(io.registry, VERSION, helpColumns(io)));
     return 0;
   }
   if (first === "--version") tokens = ["version", "--client", ...tokens.slice(1)];
@@ -93,7 +93,7 @@ async function dispatch(argv: readonly string[], io: CliIo, state: RunState): Pr
   const root = await parseTokens(GLOBAL_FLAGS, tokens, { path: state.path, stopAtWord: true });
   const [word, ...rest] = root.args;
   if (word === undefined) {
-    io.console.stdout.write(renderRootHelp(io.registry, VERSION));
+    io.console.stdout.write(renderRootHelp(io.registry, VERSION, helpColumns(io)));
     return 0;
   }
   const verb = Object.hasOwn(io.registry.verbs, word) ? io.registry.verbs[word] : undefined;
@@ -133,7 +133,7 @@ async function runCommand(
     return runCommand(await subcommand.load(), rest, { ...options, help: false }, given, io, state);
   }
   if (options.help === true) {
-    io.console.stdout.write(renderCommandHelp(command, state.path));
+    io.console.stdout.write(renderCommandHelp(command, state.path, helpColumns(io)));
     return 0;
   }
   // With subcommands, parsing stopped at the first word; what follows it are this command's own flags.
@@ -145,6 +145,11 @@ async function runCommand(
   const context: CommandContext = { console, globals, env, cwd, signal };
   const result = await command.run(options, line.args, context, given);
   return result.exitCode;
+}
+
+/** A pipe has no width: help in files and pagers is as wide as help gets. */
+function helpColumns({ console: { stdout } }: CliIo): number | undefined {
+  return stdout.isTty ? stdout.columns : undefined;
 }
 
 /** The parser is loaded only for lines that need it. */

@@ -31,18 +31,26 @@ const TIMEOUT_MS = 5000;
 /**
  * Version of the control plane (from its ConfigMap) and of the proxies (from their pods' annotations).
  *
- * @throws MeshError when the kubeconfig itself is unusable; a cluster that does not answer is `unavailable` instead
+ * @throws MeshError when the kubeconfig that `--kubeconfig` names is unusable; a cluster that does not answer is `unavailable` instead
  */
 export async function readServerVersions(input: ServerVersionsInput): Promise<ServerVersions> {
   const { globals, env } = input;
   const { createKubeClient } = await import("../kube/connect.ts");
-  const client = await createKubeClient({
-    kubeconfig: globals.kubeconfig,
-    context: globals.context,
-    as: globals.as,
-    asGroups: globals.asGroup,
-    env,
-  });
+  const opened = await attempt(() =>
+    createKubeClient({
+      kubeconfig: globals.kubeconfig,
+      context: globals.context,
+      as: globals.as,
+      asGroups: globals.asGroup,
+      env,
+    }),
+  );
+  const client = opened.value;
+  // Whoever has no cluster yet wants to know what this program is all the same; a kubeconfig that was named must be there.
+  if (client === null) {
+    if (globals.kubeconfig !== undefined) throw opened.problem;
+    return { server: null, proxies: null, problem: opened.problem };
+  }
   try {
     const server = await attempt(() => readServerVersion(client, globals.meshctlNamespace));
     const proxies = input.proxies ? await attempt(() => countProxies(client, input.namespace)) : undefined;

@@ -4,6 +4,9 @@ import { badRequest } from "./status.ts";
 
 export type Predicate = (object: KubeObject) => boolean;
 
+const LABEL_KEY =
+  /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+
 /**
  * Reads `labelSelector`: `a=b,c!=d,e in (f,g),h notin (i),j,!k`.
  *
@@ -22,6 +25,7 @@ export function parseLabelSelector(text: string): Predicate {
     const set = /^([^\s!=,()]+)\s+(in|notin)\s*\(([^)]*)\)$/.exec(term);
     if (set) {
       const [, key, operator, list] = set as unknown as [string, string, string, string];
+      requireKey(key);
       const values = new Set(list.split(",").map((value) => value.trim()));
       tests.push((labels) => {
         const has = labels[key] !== undefined && values.has(labels[key]);
@@ -32,12 +36,14 @@ export function parseLabelSelector(text: string): Predicate {
     const equality = /^([^\s!=,()]+)\s*(==|=|!=)\s*([^\s!=,()]*)$/.exec(term);
     if (equality) {
       const [, key, operator, value] = equality as unknown as [string, string, string, string];
+      requireKey(key);
       tests.push((labels) => (labels[key] === value) === (operator !== "!="));
       continue;
     }
     const existence = /^(!?)\s*([^\s!=,()]+)$/.exec(term);
     if (!existence)
       throw badRequest(`unable to parse requirement: found '${term}' in label selector "${text}"`);
+    requireKey(existence[2]!);
     const wanted = existence[1] === "";
     tests.push((labels) => (labels[existence[2]!] !== undefined) === wanted);
   }
@@ -45,6 +51,14 @@ export function parseLabelSelector(text: string): Predicate {
     const labels = object.metadata.labels ?? {};
     return tests.every((test) => test(labels));
   };
+}
+
+/** A key that no object can have is a mistake, not a question with an empty answer. */
+function requireKey(key: string): void {
+  if (LABEL_KEY.test(key)) return;
+  throw badRequest(
+    `unable to parse requirement: <nil>: Invalid value: "${key}": a label key is an optional DNS prefix with a slash, and a name of alphanumeric characters, '-', '_' or '.'`,
+  );
 }
 
 function splitOutsideParentheses(text: string): string[] {

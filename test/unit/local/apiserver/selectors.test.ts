@@ -34,7 +34,7 @@ for (const [selector, labels, matches] of cases) {
 }
 
 test("label selector that cannot be read is a bad request", () => {
-  for (const bad of ["a in b", "a=b=c", "in (a)"])
+  for (const bad of ["a in b", "a=b=c", "in (a)", "@@", "!-a", "_x=y", "UPPER.io/x", "a/b/c in (d)"])
     assert.throws(() => parseLabelSelector(bad), /unable to parse/);
 });
 
