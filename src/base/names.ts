@@ -13,6 +13,8 @@ export const DESTINATION_SERVICE = "meshctl-dst";
 export const POLICY_SERVICE = "meshctl-policy";
 export const INJECTOR_SERVICE = "meshctl-injector";
 export const CONTROLLER_NAME = "meshctl-controller";
+/** Namespace whose EgressNetworks hold for clients of every namespace that has none of its own. */
+export const EGRESS_NAMESPACE = "meshctl-egress";
 /** Lease of the controller that writes statuses. */
 export const STATUS_LEASE_NAME = "meshctl-policy-status";
 

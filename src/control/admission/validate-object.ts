@@ -7,7 +7,7 @@ import type { Parsed, Problem } from "../policy/inbound/parse-spec.ts";
 import { parseRateLimit } from "../policy/inbound/rate-limit.ts";
 import { parseServerAuthorization } from "../policy/inbound/server-authorization.ts";
 import { parseServer } from "../policy/inbound/server-spec.ts";
-import { parseEgressNetwork } from "./egress-network.ts";
+import { parseEgressNetwork } from "../policy/outbound/egress-network.ts";
 import { routeProblems } from "./route-problems.ts";
 import { parseServiceProfile } from "./service-profile.ts";
 

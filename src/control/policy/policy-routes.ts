@@ -22,7 +22,9 @@ import { decodeIp } from "../serve/encode-values.ts";
 import { tryParseWorkloadToken } from "../serve/tokens.ts";
 import { UpdateQueue } from "../serve/update-queue.ts";
 import { portPolicy } from "./inbound/port-policy.ts";
-import { externalPolicy, servicePolicy } from "./outbound/service-policy.ts";
+import { egressNetworkPolicy, externalPolicy } from "./outbound/egress-policy.ts";
+import { findEgressNetwork } from "./outbound/find-egress-network.ts";
+import { type ComputedPolicy, servicePolicy } from "./outbound/service-policy.ts";
 
 export interface PolicyOptions {
   readonly index: ClusterIndex;
@@ -117,6 +119,13 @@ function computeOutbound(
     track(`ip/${target.ip}`);
     [service] = index.servicesByClusterIp(target.ip);
     if (!service) {
+      const network = findEgressNetwork(target.ip, clientNamespace, index, settings, track);
+      if (network) {
+        return told(
+          egressNetworkPolicy(network, target.ip, port, clientNamespace, { index, settings, track }),
+          log,
+        );
+      }
       const isInside = settings.clusterNetworks.some((network) => networkContains(network, target.ip));
       // Pods and other addresses of the cluster have no policy: the profile's endpoint leads there.
       if (isInside) return failure(`no Service has the address ${target.ip}`, Code.NotFound);
@@ -131,7 +140,10 @@ function computeOutbound(
   } else {
     return failure("the name is not that of a Service", Code.NotFound);
   }
-  const { policy, problems } = servicePolicy(service, port, clientNamespace, { index, settings, track });
+  return told(servicePolicy(service, port, clientNamespace, { index, settings, track }), log);
+}
+
+function told({ policy, problems }: ComputedPolicy, log: Logger): StateResult<OutboundPolicy> {
   for (const problem of problems) log.warn("annotation ignored", problem);
   return state(OutboundPolicySchema, policy);
 }

@@ -1,11 +1,10 @@
-import { formatNetwork, type Network, networkContains } from "../../base/ip.ts";
 import type { KubeObject } from "../../base/kube-object.ts";
-import { parseEgressNetwork } from "../admission/egress-network.ts";
 import type { ControlSettings } from "../control-settings.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import { CUSTOM_KINDS } from "../index/custom-kinds.ts";
 import type { Track } from "../index/view.ts";
 import { parseRateLimit } from "../policy/inbound/rate-limit.ts";
+import { egressVerdict } from "../policy/outbound/egress-network.ts";
 import type { Verdict } from "../policy/routes/accept-route.ts";
 import {
   areCurrent,
@@ -44,26 +43,6 @@ function rateLimitVerdict(policy: KubeObject, index: ClusterIndex, track: Track)
 /** `Accepted` of an EgressNetwork: it is about addresses outside the cluster. */
 export function egressNetworkStatus(network: KubeObject, settings: ControlSettings): WantedCondition[] {
   return [wantedCondition("Accepted", egressVerdict(network, settings), network.metadata.generation)];
-}
-
-function egressVerdict(object: KubeObject, { clusterNetworks }: ControlSettings): Verdict {
-  const { value, problems } = parseEgressNetwork(object);
-  if (!value) return invalid(problems);
-  for (const { network } of value.networks ?? []) {
-    const inside = clusterNetworks.find((cluster) => doOverlap(network, cluster));
-    if (!inside) continue;
-    const message = `${formatNetwork(network)} overlaps the cluster's network ${formatNetwork(inside)}`;
-    return { isTrue: false, reason: "EgressReasonNetworkOverlap", message };
-  }
-  return ACCEPTED;
-}
-
-function doOverlap(left: Network, right: Network): boolean {
-  return networkContains(left, baseOf(right)) || networkContains(right, baseOf(left));
-}
-
-function baseOf(network: Network): string {
-  return formatNetwork(network).split("/")[0]!;
 }
 
 function invalid(problems: readonly { readonly field: string; readonly message: string }[]): Verdict {

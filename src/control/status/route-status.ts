@@ -1,9 +1,12 @@
 import type { KubeObject } from "../../base/kube-object.ts";
-import type { ClusterIndex } from "../index/cluster-index.ts";
 import { type ParentKind, parentRefsOf } from "../index/route-refs.ts";
-import type { Track } from "../index/view.ts";
 import { parseInboundGrpcRoute, parseInboundHttpRoute } from "../policy/inbound/inbound-routes.ts";
-import { acceptRoute, resolveBackends, type Verdict } from "../policy/routes/accept-route.ts";
+import {
+  acceptRoute,
+  type RouteContext,
+  resolveBackends,
+  type Verdict,
+} from "../policy/routes/accept-route.ts";
 import { readRoute } from "../policy/routes/read-route.ts";
 import { RouteProblem } from "../policy/routes/route-problem.ts";
 import {
@@ -33,15 +36,15 @@ interface ParentStatus {
  *
  * `Accepted` adds one reason to those of `acceptRoute`: `UnsupportedValue`, for a route that cannot be served as it is.
  */
-export function routeStatus(route: KubeObject, index: ClusterIndex, track: Track): WantedParent[] {
+export function routeStatus(route: KubeObject, context: RouteContext): WantedParent[] {
   const { generation } = route.metadata;
   return parentRefsOf(route).map((parent) => {
-    let accepted: Verdict = acceptRoute(route, parent, index, track);
+    let accepted: Verdict = acceptRoute(route, parent, context);
     const problem = accepted.isTrue ? problemOf(route, parent.kind) : undefined;
     if (problem !== undefined) accepted = { isTrue: false, reason: "UnsupportedValue", message: problem };
     const conditions = [wantedCondition("Accepted", accepted, generation)];
     if (parent.kind !== "Server") {
-      const resolved = resolveBackends(route, parent, index, track);
+      const resolved = resolveBackends(route, parent, context.index, context.track);
       conditions.push(wantedCondition("ResolvedRefs", resolved, generation));
     }
     return { parentRef: route.spec.parentRefs[parent.at], conditions };

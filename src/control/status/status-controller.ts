@@ -190,7 +190,10 @@ export class StatusController {
       case CUSTOM_KINDS.egressNetwork:
         return { object, status: patchedConditions(object, egressNetworkStatus(object, settings), now) };
       default:
-        return { object, status: patchedRouteStatus(object, routeStatus(object, index, track), now) };
+        return {
+          object,
+          status: patchedRouteStatus(object, routeStatus(object, { index, settings, track }), now),
+        };
     }
   }
 

@@ -1,23 +1,34 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type {
-  HttpRouteSchema,
-  OpaqueRouteSchema,
-  ProxyProtocolSchema,
-} from "../../../api/gen/io/linkerd/proxy/outbound_pb.js";
+import type { ProxyProtocolSchema } from "../../../api/gen/io/linkerd/proxy/outbound_pb.js";
 import type { RouteKind } from "../../index/route-refs.ts";
-import { defaultMetadata, encodeDuration } from "../../serve/encode-values.ts";
-import { encodeHttpRetry, encodeTimeouts, type Resilience } from "../resilience.ts";
+import { encodeDuration } from "../../serve/encode-values.ts";
+import type { Resilience } from "../resilience.ts";
 import type { AttachedRoute } from "../routes/attached-routes.ts";
-import type { BackendContext, BackendInit } from "./backends.ts";
+import type { BackendContext } from "./backends.ts";
+import type { DefaultRoutes } from "./default-routes.ts";
 import { encodeGrpcRoute, encodeHttpRoute, encodeTcpRoute, encodeTlsRoute } from "./encode-routes.ts";
 
 /** What a port is known to carry. */
 export type KnownProtocol = "http1" | "http2" | "opaque";
 
-type ProtocolInit = MessageInitShape<typeof ProxyProtocolSchema>;
+export interface ProtocolInput {
+  /** Undefined: the routes decide, else the proxy detects. */
+  readonly known: KnownProtocol | undefined;
+  /** The accepted routes, by kind, the oldest first. */
+  readonly routes: Readonly<Record<RouteKind, readonly AttachedRoute[]>>;
+  readonly defaults: DefaultRoutes;
+  /** The parent's. */
+  readonly resilience: Resilience;
+  readonly context: BackendContext;
+}
 
 const DETECT_TIMEOUT_MS = 10_000;
-const NO_ROUTES = { HTTPRoute: [], GRPCRoute: [], TLSRoute: [], TCPRoute: [] };
+export const NO_ROUTES: ProtocolInput["routes"] = {
+  HTTPRoute: [],
+  GRPCRoute: [],
+  TLSRoute: [],
+  TCPRoute: [],
+};
 
 /**
  * The protocol of a policy with its routes (reference proxy-api 9.6):
@@ -29,65 +40,43 @@ const NO_ROUTES = { HTTPRoute: [], GRPCRoute: [], TLSRoute: [], TCPRoute: [] };
  * | HTTP/2 | gRPC with GRPCRoutes, else HTTP/2 |
  * | opaque | opaque |
  */
-export function encodeProtocol(
-  known: KnownProtocol | undefined,
-  routes: Readonly<Record<RouteKind, readonly AttachedRoute[]>> = NO_ROUTES,
-  resilience: Resilience,
-  context: BackendContext,
-): ProtocolInit {
-  const accrual = resilience.failureAccrual && { failureAccrual: resilience.failureAccrual };
+export function encodeProtocol({
+  known,
+  routes,
+  defaults,
+  resilience,
+  context,
+}: ProtocolInput): MessageInitShape<typeof ProxyProtocolSchema> {
+  const { failureAccrual } = resilience;
+  const accrual = failureAccrual && { failureAccrual };
   if (routes.GRPCRoute.length > 0 && (known === undefined || known === "http2")) {
-    const value = {
-      routes: routes.GRPCRoute.map((route) => encodeGrpcRoute(route, resilience, context)),
-      ...accrual,
-    };
-    return { kind: { case: "grpc", value } };
+    const grpc = routes.GRPCRoute.map((route) => encodeGrpcRoute(route, resilience, context));
+    if (defaults.behind) grpc.push(defaults.behind.grpc);
+    return { kind: { case: "grpc", value: { routes: grpc, ...accrual } } };
   }
-  const http = { routes: httpRoutes(routes.HTTPRoute, resilience, context), ...accrual };
+  const httpRoutes = routes.HTTPRoute.map((route) => encodeHttpRoute(route, resilience, context));
+  if (httpRoutes.length === 0 || defaults.behind) httpRoutes.push(defaults.http);
+  const http = { routes: httpRoutes, ...accrual };
   if (known === "http1" || known === "http2") return { kind: { case: known, value: http } };
   // At most one, the oldest.
   const [tcp] = routes.TCPRoute;
   if (known === undefined && routes.HTTPRoute.length === 0) {
     if (routes.TLSRoute.length > 0) {
-      const value = { routes: routes.TLSRoute.map((route) => encodeTlsRoute(route, context)) };
-      return { kind: { case: "tls", value } };
+      const tls = routes.TLSRoute.map((route) => encodeTlsRoute(route, context));
+      if (defaults.behind) tls.push(defaults.behind.tls);
+      return { kind: { case: "tls", value: { routes: tls } } };
     }
     if (tcp) return { kind: { case: "opaque", value: { routes: [encodeTcpRoute(tcp, context)] } } };
   }
   if (known === "opaque") {
-    const route = tcp ? encodeTcpRoute(tcp, context) : defaultOpaqueRoute(context.parentBackend);
+    const route = tcp ? encodeTcpRoute(tcp, context) : defaults.opaque;
     return { kind: { case: "opaque", value: { routes: [route] } } };
   }
   const value = {
     timeout: encodeDuration(DETECT_TIMEOUT_MS),
-    opaque: { routes: [defaultOpaqueRoute(context.parentBackend)] },
+    opaque: { routes: [defaults.opaque] },
     http1: http,
     http2: http,
   };
   return { kind: { case: "detect", value } };
-}
-
-function httpRoutes(
-  routes: readonly AttachedRoute[],
-  resilience: Resilience,
-  context: BackendContext,
-): MessageInitShape<typeof HttpRouteSchema>[] {
-  if (routes.length > 0) return routes.map((route) => encodeHttpRoute(route, resilience, context));
-  const timeouts = encodeTimeouts(resilience.timeouts);
-  const retry = encodeHttpRetry(resilience.retry);
-  const rule = {
-    matches: [{ path: { kind: { case: "prefix" as const, value: "/" } } }],
-    backends: toParent(context.parentBackend),
-    ...(timeouts && { timeouts }),
-    ...(retry && { retry }),
-  };
-  return [{ metadata: defaultMetadata("http"), rules: [rule] }];
-}
-
-function defaultOpaqueRoute(backend: BackendInit): MessageInitShape<typeof OpaqueRouteSchema> {
-  return { metadata: defaultMetadata("opaq"), rules: [{ backends: toParent(backend) }] };
-}
-
-function toParent(backend: BackendInit) {
-  return { kind: { case: "firstAvailable" as const, value: { backends: [{ backend }] } } };
 }

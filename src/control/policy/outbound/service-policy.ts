@@ -5,15 +5,14 @@ import {
   type ProxyProtocolSchema,
 } from "../../../api/gen/io/linkerd/proxy/outbound_pb.js";
 import type { KubeObject } from "../../../base/kube-object.ts";
-import type { ControlSettings } from "../../control-settings.ts";
-import type { ClusterIndex } from "../../index/cluster-index.ts";
 import { isOpaqueServicePort } from "../../index/pod-facts.ts";
-import type { Track } from "../../index/view.ts";
 import { defaultMetadata, serviceMetadata } from "../../serve/encode-values.ts";
 import { type Resilience, readResilience } from "../resilience.ts";
+import type { RouteContext } from "../routes/accept-route.ts";
 import { attachedRoutes, type ParentView } from "../routes/attached-routes.ts";
-import { type BackendContext, forwardBackend, serviceBackend } from "./backends.ts";
-import { encodeProtocol, type KnownProtocol } from "./encode-protocol.ts";
+import { type BackendContext, serviceBackend } from "./backends.ts";
+import { parentRoutes } from "./default-routes.ts";
+import { encodeProtocol, type KnownProtocol, type ProtocolInput } from "./encode-protocol.ts";
 
 type ProtocolInit = MessageInitShape<typeof ProxyProtocolSchema>;
 
@@ -33,12 +32,6 @@ function protocolOf(appProtocol: string | undefined): KnownProtocol | undefined 
   }
 }
 
-export interface PolicyContext {
-  readonly index: ClusterIndex;
-  readonly settings: ControlSettings;
-  readonly track: Track;
-}
-
 /** A policy, and what was ignored on the way. */
 export interface ComputedPolicy {
   readonly policy: OutboundPolicy;
@@ -53,7 +46,7 @@ export function servicePolicy(
   service: KubeObject,
   port: number,
   clientNamespace: string,
-  { index, settings, track }: PolicyContext,
+  { index, settings, track }: RouteContext,
 ): ComputedPolicy {
   const { namespace = "", name = "" } = service.metadata;
   const metadata = serviceMetadata(namespace, name, port);
@@ -64,7 +57,7 @@ export function servicePolicy(
   }
   const resilience = readResilience(service.metadata.annotations ?? {});
   const parent: ParentView = { kind: "Service", namespace, name, port, clientNamespace };
-  const routes = attachedRoutes(parent, index, track);
+  const routes = attachedRoutes(parent, { index, settings, track });
   const known =
     protocolOf(servicePort.appProtocol) ??
     (isOpaqueServicePort(service, port, settings) ? "opaque" : undefined);
@@ -76,39 +69,34 @@ export function servicePolicy(
     track,
     penalty: resilience.penalty,
   };
-  const protocol = encodeProtocol(known, routes, resilience, context);
-  const problems = resilience.problems.map((annotation) => ({
-    object: `Service ${namespace}/${name}`,
-    annotation,
-  }));
-  for (const { object, route } of Object.values(routes).flat()) {
-    const which = `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`;
-    for (const annotation of route.resilience.problems) problems.push({ object: which, annotation });
-  }
-  return { policy: create(OutboundPolicySchema, { metadata, protocol }), problems };
+  const protocol = encodeProtocol({
+    known,
+    routes,
+    defaults: parentRoutes(context.parentBackend, resilience),
+    resilience,
+    context,
+  });
+  return {
+    policy: create(OutboundPolicySchema, { metadata, protocol }),
+    problems: problemsOf(service, resilience, routes),
+  };
 }
 
-/** Nothing is said about retries and the like. */
-const NOTHING: Resilience = {
-  timeouts: undefined,
-  retry: undefined,
-  failureAccrual: undefined,
-  penalty: undefined,
-  problems: [],
-};
-
-/** Outside the cluster: to where the client wanted. */
-export function externalPolicy(
-  ip: string,
-  port: number,
-  { index, settings, track }: PolicyContext,
-): OutboundPolicy {
-  const metadata = defaultMetadata("egress-fallback");
-  const parent: ParentView = { kind: "EgressNetwork", namespace: "", name: "", port, clientNamespace: "" };
-  const parentBackend = forwardBackend(metadata, ip, port);
-  const context: BackendContext = { parent, parentBackend, index, settings, track, penalty: undefined };
-  const protocol = encodeProtocol(undefined, undefined, NOTHING, context);
-  return create(OutboundPolicySchema, { metadata, protocol });
+/** Annotations that were ignored, of a parent and of its routes. */
+export function problemsOf(
+  parent: KubeObject,
+  resilience: Resilience,
+  routes: ProtocolInput["routes"],
+): { readonly object: string; readonly annotation: string }[] {
+  const all = [
+    { object: parent, resilience },
+    ...Object.values(routes)
+      .flat()
+      .map(({ object, route }) => ({ object, resilience: route.resilience })),
+  ];
+  return all.flatMap(({ object: { kind, metadata }, resilience: { problems } }) =>
+    problems.map((annotation) => ({ object: `${kind} ${metadata.namespace}/${metadata.name}`, annotation })),
+  );
 }
 
 /** A port that the Service does not have: refused, rather than sent to whoever answers there. */

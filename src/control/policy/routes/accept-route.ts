@@ -1,4 +1,5 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
+import type { ControlSettings } from "../../control-settings.ts";
 import type { ClusterIndex } from "../../index/cluster-index.ts";
 import { CUSTOM_KINDS } from "../../index/custom-kinds.ts";
 import { groupOf } from "../../index/custom-objects.ts";
@@ -11,6 +12,14 @@ import {
   readBackendRef,
 } from "../../index/route-refs.ts";
 import type { Track } from "../../index/view.ts";
+import { egressVerdict } from "../outbound/egress-network.ts";
+
+/** What routes are looked up with. */
+export interface RouteContext {
+  readonly index: ClusterIndex;
+  readonly settings: ControlSettings;
+  readonly track: Track;
+}
 
 /** A condition of a route's status, without times. */
 export interface Verdict {
@@ -40,12 +49,8 @@ const PRECEDENCE: readonly RouteKind[] = ["GRPCRoute", "HTTPRoute", "TLSRoute", 
  *
  * @see reference: control-plane 6.3
  */
-export function acceptRoute(
-  route: KubeObject,
-  parent: ParentRef,
-  index: ClusterIndex,
-  track: Track,
-): Verdict {
+export function acceptRoute(route: KubeObject, parent: ParentRef, context: RouteContext): Verdict {
+  const { index, settings, track } = context;
   const { kind, namespace, name } = parent;
   const missing = (message: string): Verdict => ({ isTrue: false, reason: "NoMatchingParent", message });
   switch (kind) {
@@ -61,11 +66,14 @@ export function acceptRoute(
       if (!index.custom.get(CUSTOM_KINDS.server, namespace, name, track))
         return missing(`Server ${namespace}/${name} does not exist`);
       break;
-    case "EgressNetwork":
-      if (!index.custom.get(CUSTOM_KINDS.egressNetwork, namespace, name, track))
-        return missing(`EgressNetwork ${namespace}/${name} does not exist`);
+    case "EgressNetwork": {
+      const network = index.custom.get(CUSTOM_KINDS.egressNetwork, namespace, name, track);
+      if (!network) return missing(`EgressNetwork ${namespace}/${name} does not exist`);
+      if (!egressVerdict(network, settings).isTrue)
+        return missing(`EgressNetwork ${namespace}/${name} is not accepted`);
       if (parent.port === undefined) return missing("an EgressNetwork as parent needs a port");
       break;
+    }
   }
   const winner = kind === "Server" ? undefined : conflictOf(route, parent, index, track);
   if (winner) {

@@ -1,9 +1,7 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
-import type { ClusterIndex } from "../../index/cluster-index.ts";
 import { routesTopic } from "../../index/route-index.ts";
 import { type ParentKind, parentRefsOf, type RouteKind } from "../../index/route-refs.ts";
-import type { Track } from "../../index/view.ts";
-import { acceptRoute } from "./accept-route.ts";
+import { acceptRoute, type RouteContext } from "./accept-route.ts";
 import { type ReadRoute, readRoute } from "./read-route.ts";
 import { RouteProblem } from "./route-problem.ts";
 
@@ -28,10 +26,10 @@ export interface AttachedRoute {
  */
 export function attachedRoutes(
   parent: ParentView,
-  index: ClusterIndex,
-  track: Track,
+  context: RouteContext,
 ): Readonly<Record<RouteKind, readonly AttachedRoute[]>> {
   const { kind, namespace, name, port, clientNamespace } = parent;
+  const { index, track } = context;
   const routes = { HTTPRoute: [], GRPCRoute: [], TLSRoute: [], TCPRoute: [] } as Record<
     RouteKind,
     AttachedRoute[]
@@ -46,7 +44,7 @@ export function attachedRoutes(
         ref.namespace === namespace &&
         ref.name === name &&
         (ref.port === undefined || ref.port === port) &&
-        acceptRoute(object, ref, index, track).isTrue,
+        acceptRoute(object, ref, context).isTrue,
     );
     if (!isAttached) continue;
     const route = readRoute(object);
