@@ -194,8 +194,8 @@ test("uninstall names what install made outside the namespace, and refuses while
       "ClusterRoleBinding/meshctl-controller",
       "ClusterRoleBinding/meshctl-identity",
       "MutatingWebhookConfiguration/meshctl-injector-webhook-config",
-      "Namespace/meshctl",
       "ValidatingWebhookConfiguration/meshctl-policy-validator-webhook-config",
+      "Namespace/meshctl",
     ],
   );
   const meshed = {
