@@ -70,7 +70,7 @@ export async function planUninstall(
         kind: "environment",
         code: "UNINSTALL_MESHED_PODS",
         message: `${pods.length} ${pods.length === 1 ? "pod is" : "pods are"} still in the mesh:\n${names.join("\n")}`,
-        hint: "take them out first: kubectl get deploy -n NAMESPACE -o yaml | meshctl uninject - | kubectl apply -f -, and where the namespace is annotated, kubectl annotate ns NAMESPACE meshctl.io/inject- and a restart; or use --force: their proxies then keep what they know until they restart",
+        hint: "take them out first: kubectl annotate ns NAMESPACE meshctl.io/inject-; kubectl get deploy -n NAMESPACE -o yaml | meshctl uninject - | kubectl apply -f -; or use --force: their proxies then keep what they know until they restart",
         anchor: "uninstall-meshed-pods",
       });
     }
