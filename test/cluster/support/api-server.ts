@@ -41,7 +41,7 @@ export async function findApiServer(): Promise<ApiServer> {
 
 export function openRequest(server: ApiServer, agent: Agent, options: RequestOptions) {
   const { hostname, port } = server.url;
-  return httpsRequest({ ...options, agent, host: hostname, port: port || 443, servername: hostname });
+  return httpsRequest({ ...options, agent, host: hostname, port: port || 443 });
 }
 
 function decode(data: string | undefined): string | undefined {
