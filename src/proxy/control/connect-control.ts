@@ -19,7 +19,7 @@ export interface ControlDial {
 /**
  * Opens a connection to the control plane, ready to use.
  *
- * @throws MeshError `CONTROL_CONNECT_FAILED`; `TLS_IDENTITY_MISMATCH` when somebody else answers
+ * @throws MeshError `CONTROL_CONNECT_FAILED`; `CONTROL_UNTRUSTED` or `TLS_IDENTITY_MISMATCH` when somebody else answers
  */
 export function connectControl(dial: ControlDial): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
@@ -38,6 +38,7 @@ export function connectControl(dial: ControlDial): Promise<net.Socket> {
     const onError = (cause: Error) => {
       timer.cancel();
       if (cause instanceof MeshError) return reject(cause);
+      if (UNTRUSTED.has(systemErrorCode(cause) ?? "")) return reject(untrusted(where, cause));
       reject(failed(where, systemErrorCode(cause) ?? cause.message, cause));
     };
     const onClose = () => onError(new Error("closed during the handshake"));
@@ -49,6 +50,26 @@ export function connectControl(dial: ControlDial): Promise<net.Socket> {
       socket.removeListener("close", onClose);
       resolve(socket);
     });
+  });
+}
+
+/** What OpenSSL says of a certificate that no trust anchor stands behind; which of them depends on how the names compare. */
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  "CERT_SIGNATURE_FAILURE",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
+function untrusted(where: string, cause: Error): MeshError {
+  return new MeshError({
+    kind: "environment",
+    code: "CONTROL_UNTRUSTED",
+    message: `the control plane at ${where} has a certificate that this proxy's trust anchors did not sign: ${systemErrorCode(cause)}`,
+    hint: "anchors are given to a pod when it is injected; if the installation's have changed: kubectl rollout restart",
+    cause,
   });
 }
 

@@ -13,7 +13,7 @@ import {
 } from "@bufbuild/protobuf";
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
-import { toMeshError } from "../../base/error.ts";
+import { MeshError, toMeshError } from "../../base/error.ts";
 import { joinHostPort } from "../../base/ip.ts";
 import type { Logger } from "../../base/log.ts";
 import type { BackoffConfig, ControlAddress } from "../config.ts";
@@ -55,6 +55,12 @@ export interface GrpcClient {
   close(): void;
 }
 
+const CUT = new MeshError({
+  kind: "environment",
+  code: "CONTROL_CONNECT_FAILED",
+  message: "the connection to the control plane was cut",
+});
+
 /** A dead peer is found out by a PING, at most this long after it fell silent. */
 const PING_INTERVAL_MS = 20_000;
 const PING_TIMEOUT_MS = 5000;
@@ -81,17 +87,24 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
   let addresses: readonly string[] = [];
   let turn = Math.floor(options.random() * 1024);
   let notBefore = 0;
-  /** One line tells of an outage and one of its end, however many streams and attempts lie between. */
-  let isDown = false;
-  const noteDown = (error: string): void => {
+  /**
+   * Why the control plane is away, as a code; undefined while it is not. One line tells of an outage, one of each new cause (it came
+   * back with other trust anchors), and one of its end, however many streams and attempts lie between.
+   */
+  let downCode: string | undefined;
+  const noteDown = ({ code, message, hint }: MeshError): void => {
     if (closing.signal.aborted) return;
-    const level = isDown ? "debug" : "warn";
-    isDown = true;
-    log[level]("control plane is away; what is known stays in use", { service: authority, error });
+    const level = downCode === code ? "debug" : "warn";
+    downCode = code;
+    log[level]("control plane is away; what is known stays in use", {
+      service: authority,
+      error: message,
+      ...(code === "CONTROL_UNTRUSTED" ? { hint } : {}),
+    });
   };
   const noteUp = (ip: string): void => {
-    if (isDown) log.info("control plane is back", { service: authority, address: ip });
-    isDown = false;
+    if (downCode !== undefined) log.info("control plane is back", { service: authority, address: ip });
+    downCode = undefined;
   };
 
   const resolveAddresses = async (): Promise<readonly string[]> => {
@@ -135,7 +148,7 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
       return opened;
     } catch (caught) {
       notBefore = clock.monotonic() + backoff.nextMs();
-      noteDown(toMeshError(caught).message);
+      noteDown(toMeshError(caught));
       throw caught;
     }
   };
@@ -154,7 +167,7 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
     // No new calls; those that run may finish.
     opened.on("goaway", retire);
     opened.on("close", () => {
-      if (session === opened) noteDown("the connection was cut");
+      if (session === opened) noteDown(CUT);
       retire();
     });
     watchLiveness(opened, clock);

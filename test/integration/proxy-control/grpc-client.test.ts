@@ -77,6 +77,31 @@ test("call to a server with another identity fails and says whose it is", async 
   });
 });
 
+test("a control plane of other trust anchors is named as that, once, also when it was already away", async (t) => {
+  const [ours, theirs] = [await createTestMeshCa(), await createTestMeshCa()];
+  const tls = { server: await theirs.credentials(CONTROLLER), client: await ours.credentials("web.demo") };
+  const warnings: { error?: unknown; hint?: unknown }[] = [];
+  const log = { ...silentLogger, warn: (_: string, fields = {}) => void warnings.push(fields) };
+  let fails = true;
+  const resolver = {
+    resolve: async () => {
+      if (fails) throw new MeshError({ kind: "environment", code: "DNS_FAILED", message: "no such name" });
+      return ["127.0.0.1"];
+    },
+  };
+  const { client } = await setUp(t, tls, { log, resolver });
+  const call = () => client.unary(Identity.method.certify, REQUEST, LONG);
+  await assert.rejects(call(), code("DNS_FAILED"));
+  await assert.rejects(call(), code("DNS_FAILED"));
+  fails = false;
+  await assert.rejects(call(), code("CONTROL_UNTRUSTED"));
+  await assert.rejects(call(), code("CONTROL_UNTRUSTED"));
+  assert.equal(warnings.length, 2);
+  assert.equal(warnings[0]!.error, "no such name");
+  assert.match(String(warnings[1]!.error), /this proxy's trust anchors did not sign/);
+  assert.match(String(warnings[1]!.hint), /rollout restart/);
+});
+
 test("a status other than OK becomes an error of its name, with the decoded message", async (t) => {
   const { plane, client } = await setUp(t);
   plane.answer(Identity.method.certify, (call) => call.end(9, "token for another identity: 50 %"));
