@@ -16,6 +16,12 @@ export interface NamespaceControllerOptions {
 const RECHECK_MS = 500;
 
 /**
+ * Left alone so long after its deletion, as in Kubernetes (5 s there): `kubectl delete -f` of a manifest that begins with its
+ * Namespace still finds the objects after it, which would be "not found" else, and the command a failure.
+ */
+const GRACE_MS = 2000;
+
+/**
  * Ends namespaces: everything in one that is being deleted is deleted, pods with their grace, and when nothing is left the
  * namespace goes.
  */
@@ -24,13 +30,22 @@ export function startNamespaceController(
   options: NamespaceControllerOptions,
 ): Controller {
   const { objects, clock, log } = context;
+  /** When a namespace was first seen to end. */
+  const endingSince = new Map<string, number>();
   const queue = new WorkQueue({
     name: "namespace-controller",
     clock,
     log,
     reconcile: async (name) => {
       const namespace = objects.get(NAMESPACES, undefined, name);
-      if (!namespace?.metadata.deletionTimestamp) return;
+      if (!namespace?.metadata.deletionTimestamp) {
+        endingSince.delete(name);
+        return;
+      }
+      const since = endingSince.get(name) ?? clock.monotonic();
+      endingSince.set(name, since);
+      const graceMs = since + GRACE_MS - clock.monotonic();
+      if (graceMs > 0) return queue.addAfter(name, graceMs);
       const remaining = await empty(context, options, name);
       if (remaining > 0) return queue.addAfter(name, RECHECK_MS);
       try {
@@ -42,7 +57,8 @@ export function startNamespaceController(
   });
   const stops = [
     objects.watch(NAMESPACES, (type, namespace) => {
-      if (type !== "DELETED" && namespace.metadata.deletionTimestamp) queue.add(namespace.metadata.name!);
+      if (type === "DELETED") endingSince.delete(namespace.metadata.name!);
+      else if (namespace.metadata.deletionTimestamp) queue.add(namespace.metadata.name!);
     }),
     // The last pod is what namespaces wait for.
     objects.watch(PODS, (type, pod) => {

@@ -315,6 +315,12 @@ describe("namespaces and garbage", () => {
       spec: { nodeName: "local", containers: [] },
     });
     await objects.delete(NAMESPACES, undefined, "demo");
+    await until("the controller to wait", () => clock.pending > 0);
+    clock.advance(1999);
+    await controllers[0]!.idle();
+    // `kubectl delete -f` may still be on its way through the rest of its manifest.
+    assert.ok(objects.get(CONFIG_MAPS, "demo", "c"));
+    clock.advance(1);
     await until("config map gone", () => !objects.get(CONFIG_MAPS, "demo", "c"));
     await until("pod marked", () => objects.get(PODS, "demo", "p")?.metadata.deletionTimestamp);
     assert.equal(finalized.length, 0);
