@@ -79,7 +79,7 @@ function progressing(
   const previous = (
     deployment.status?.conditions as readonly (Condition & { lastUpdateTime?: string })[] | undefined
   )?.find(({ type }) => type === "Progressing");
-  if (deployment.spec.paused && !(current && isComplete(deployment, current, old))) {
+  if (deployment.spec.paused) {
     return {
       type: "Progressing",
       status: "Unknown",

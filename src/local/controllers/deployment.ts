@@ -17,6 +17,7 @@ import { WorkQueue } from "./work-queue.ts";
 
 const REVISION = "deployment.kubernetes.io/revision";
 const DESIRED = "deployment.kubernetes.io/desired-replicas";
+const MAX = "deployment.kubernetes.io/max-replicas";
 const HASH_LABEL = "pod-template-hash";
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -121,7 +122,7 @@ class DeploymentReconciler {
         },
         spec: {
           replicas: 0,
-          minReadySeconds: deployment.spec.minReadySeconds ?? 0,
+          ...(deployment.spec.minReadySeconds ? { minReadySeconds: deployment.spec.minReadySeconds } : {}),
           selector: {
             ...deployment.spec.selector,
             matchLabels: { ...deployment.spec.selector?.matchLabels, [HASH_LABEL]: hash },
@@ -196,7 +197,9 @@ class DeploymentReconciler {
       const isActive = (to ?? countsOf(set).desired) > 0;
       const isStale = isActive && set.metadata.annotations?.[DESIRED] !== String(replicas);
       if (to === undefined && !isStale) return set;
-      return this.#writeScale(deployment, set, to ?? countsOf(set).desired, replicas);
+      const max = replicas === 0 ? 0 : replicas + (strategy === "Recreate" ? 0 : fenceposts.maxSurge);
+      const annotations = { [DESIRED]: String(replicas), [MAX]: String(max) };
+      return this.#writeScale(deployment, set, to ?? countsOf(set).desired, annotations);
     };
     const written = await Promise.all(old.map(write));
     return { current: current && (await write(current)), old: written };
@@ -206,12 +209,12 @@ class DeploymentReconciler {
     deployment: KubeObject,
     set: KubeObject,
     to: number,
-    replicas: number,
+    annotations: Readonly<Record<string, string>>,
   ): Promise<KubeObject> {
     const { objects, events } = this.#context;
     const from = countsOf(set).desired;
     const patched = await objects.mergePatch(REPLICA_SETS, set.metadata.namespace, set.metadata.name!, {
-      metadata: { annotations: { [DESIRED]: String(replicas) } },
+      metadata: { annotations },
       ...(from === to ? {} : { spec: { replicas: to } }),
     });
     if (from !== to) {

@@ -4,6 +4,7 @@ import type { Logger } from "../../base/log.ts";
 import type { ObjectApi } from "../object-api.ts";
 import { EVENTS } from "../resources.ts";
 import { isNotFound, timestamp } from "./controller.ts";
+import { NODE_NAME } from "./node.ts";
 
 export interface EventRecorder {
   /** Records an Event about `object`; the same words about the same object raise the count of the first. Never throws. */
@@ -69,9 +70,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       count: 1,
       firstTimestamp: now,
       lastTimestamp: now,
-      source: { component, host: "local" },
+      // Only what runs on a node says on which.
+      source: component === "kubelet" ? { component, host: NODE_NAME } : { component },
       reportingComponent: component,
-      reportingInstance: "local",
+      reportingInstance: component === "kubelet" ? NODE_NAME : "",
     });
   };
 

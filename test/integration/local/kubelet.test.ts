@@ -322,7 +322,7 @@ describe("kubelet", { concurrency: false }, () => {
   });
 
   test("port-forward reaches a meshed application past its proxy, proxy mode its public address", async () => {
-    const proxy = `"$NODE" -e 'require("net").createServer((c)=>c.end("proxy "+c.remoteAddress)).listen(+process.env.MESHCTL_PROXY_ADMIN_LISTEN_ADDR.split(":")[1],process.env.MESHCTL_PROXY_ADMIN_LISTEN_ADDR.split(":")[0])'`;
+    const proxy = `"$NODE" -e 'require("net").createServer((c)=>{c.on("error",()=>{});c.end("proxy "+c.remoteAddress)}).listen(+process.env.MESHCTL_PROXY_ADMIN_LISTEN_ADDR.split(":")[1],process.env.MESHCTL_PROXY_ADMIN_LISTEN_ADDR.split(":")[0])'`;
     const app = `"$NODE" -e 'require("net").createServer((c)=>c.end("app "+c.remoteAddress)).listen(8080,process.env.LISTEN_HOST,()=>console.log("up"))'`;
     await runPod(
       "meshed",
