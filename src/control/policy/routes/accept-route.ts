@@ -142,7 +142,13 @@ export function resolveBackends(
   track: Track,
 ): Verdict {
   for (const rule of route.spec?.rules ?? []) {
-    for (const ref of rule.backendRefs ?? []) {
+    const backends = rule.backendRefs ?? [];
+    const mirrors = [rule, ...backends].flatMap(({ filters }) =>
+      (filters ?? []).flatMap((filter: { requestMirror?: { backendRef?: object } }) =>
+        filter.requestMirror?.backendRef ? [filter.requestMirror.backendRef] : [],
+      ),
+    );
+    for (const ref of [...backends, ...mirrors]) {
       const problem = backendProblem(readBackendRef(route, ref), parent, index, track);
       if (problem) return { isTrue: false, ...problem };
     }
