@@ -8,6 +8,7 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { KubeObject } from "../../src/base/kube-object.ts";
 import { getOverDuplex, readLines } from "../../src/collect/http-over-duplex.ts";
+import { PODS } from "../../src/local/resources.ts";
 import type { Exchange } from "../../src/observe/exchange.ts";
 import { type LocalMesh, startLocalMesh } from "../support/local-mesh.ts";
 import { BUILT_ENTRY } from "../support/run-process.ts";
@@ -328,6 +329,66 @@ describe("policies of an installed mesh", { skip: NOT_BUILT }, () => {
     );
     await mesh.delete(admin);
     await until("metrics are open", async () => (await metrics()) === 200, LIMIT_MS);
+  });
+
+  test("a Server that audits lets everybody in, and records who would not have been", async (t) => {
+    const audit = WEB.replace("port: http", "port: http, accessPolicy: audit");
+    await takesEffect(t, "a Server audits", () => mesh.apply(audit), hasStatus("other", 200));
+    const records = await recordsOf(podOf("web").metadata.name!);
+    assert.equal(records.at(-1)?.verdict, "audited");
+    await until("the policy of the client still counts", hasStatus("client", 200), LIMIT_MS);
+    assert.equal((await recordsOf(podOf("web").metadata.name!)).at(-1)?.verdict, "allowed");
+  });
+
+  test("a Server that is opaque keeps both proxies from looking, and denies as before", async (t) => {
+    const opaque = WEB.replace("port: http", "port: http, proxyProtocol: opaque");
+    await mesh.apply(opaque);
+    await until(
+      "an opaque connection that carries a request",
+      async () => {
+        const { status } = await call("client");
+        const last = (await recordsOf(podOf("web").metadata.name!)).at(-1);
+        return status === 200 && last?.direction === "inbound" && last.protocol === "opaque";
+      },
+      LIMIT_MS,
+    );
+    await takesEffect(
+      t,
+      "a stranger's connection is closed",
+      async () => {},
+      async () => {
+        const { status } = await call("other");
+        return status !== 200;
+      },
+    );
+    await mesh.apply(WEB);
+    await until("the stranger is refused as HTTP", hasStatus("other", 403), LIMIT_MS);
+  });
+
+  test("a controller that starts anew never opens what a Server closes", async (t) => {
+    const statuses = new Set<number>();
+    let isDone = false;
+    const asking = (async () => {
+      while (!isDone) statuses.add((await call("other")).status);
+    })();
+    const controllers = () =>
+      mesh.cluster.objects
+        .list(PODS, "meshctl")
+        .map(({ metadata }) => metadata.name!)
+        .filter((name) => name.startsWith("meshctl-controller-"));
+    const [old] = controllers();
+    await mesh.kube.request("DELETE", `/api/v1/namespaces/meshctl/pods/${old}`);
+    await until("the old one is gone", () => !controllers().includes(old!), LIMIT_MS);
+    await mesh.available("meshctl");
+    await takesEffect(
+      t,
+      "the new controller is heard",
+      () => mesh.delete(ALLOW_CLIENT),
+      hasStatus("client", 403),
+    );
+    isDone = true;
+    await asking;
+    assert.deepEqual([...statuses], [403]);
   });
 
   test("a policy with a mistake is refused when it is applied, with the field and what would be right", async () => {
