@@ -14,8 +14,8 @@ const DROPPED_FIELDS = new Set([
 ]);
 /** The session's own, and the installation's. */
 const NAMESPACES = new Set(["replay-session", "meshctl"]);
-/** Of what is in no namespace: namespaces of others, and resources that meshctl does not bring, or brings too many of. */
-const OTHER_NAMES = /^(default|kube-.*|p\d.*)$|^(?!servers\.|kettles\.|replay\.).*\.io$/;
+/** Definitions and webhooks of others, and of meshctl, which has many: one is enough. */
+const OTHER_NAMES = /^(?!servers\.|kettles\.|replay\.).*\.io$/;
 /** A watch is cut after so many events. */
 const EVENTS_MAX = 6;
 /** Resources of meshctl beside Server, whose definition the recording has. */
@@ -47,7 +47,8 @@ export function sanitise(exchanges: readonly Exchange[]): Exchange[] {
       .replace(UID, uid)
       .replace(TIME, time)
       .replace(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----(\\+n)?/g, "certificate")
-      .replace(/("caBundle":")[^"]+/g, "$1Y2VydGlmaWNhdGU=")
+      // PEM in base64.
+      .replace(/LS0tLS1CRUdJTi[\w+/=]+/g, "Y2VydGlmaWNhdGU=")
       .replace(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, "token")
       .replace(/(containerd:\/\/|sha256:|SHA256=)[0-9a-f]{64}/g, "$1digest")
       .replace(/default-scheduler-[\w-]+/g, "default-scheduler-node")
@@ -81,23 +82,26 @@ function withoutEchoes(exchanges: readonly Exchange[]): Exchange[] {
 
 /** Lists and watches over all namespaces show the objects of others as well: those are left out. */
 function onlyOurs(exchange: Exchange): Exchange {
-  const { answer, objects } = exchange;
+  const { answer, objects, path } = exchange;
   if (isWatch(exchange) && Array.isArray(answer)) {
-    return { ...exchange, answer: answer.filter(({ object }) => isOurs(object)).slice(0, EVENTS_MAX) };
+    return { ...exchange, answer: answer.filter(({ object }) => isOurs(path, object)).slice(0, EVENTS_MAX) };
   }
   if (exchange.status !== 200 || typeof answer !== "object") return exchange;
   const list = ["items", "rows"].find((key) => Array.isArray(answer[key]));
   if (list === undefined) return exchange;
-  const ours = answer[list].filter((item: Json) => isOurs(list === "rows" ? item.object : item));
+  const ours = answer[list].filter((item: Json) => isOurs(path, list === "rows" ? item.object : item));
   return {
     ...exchange,
     answer: { ...answer, [list]: ours },
-    ...(objects ? { objects: objects.filter(isOurs) } : {}),
+    ...(objects ? { objects: objects.filter((object) => isOurs(path, object)) } : {}),
   };
 }
 
-function isOurs(object: Json): boolean {
+function isOurs(path: string, object: Json): boolean {
   const { namespace, name = "" } = object?.metadata ?? {};
+  // A bookmark is about nothing.
+  if (name === "") return true;
+  if (path.endsWith("/namespaces")) return NAMESPACES.has(name);
   return namespace === undefined ? !OTHER_NAMES.test(name) : NAMESPACES.has(namespace);
 }
 
