@@ -21,6 +21,7 @@ import type { Track, View, Views } from "../index/view.ts";
 import { decodeIp } from "../serve/encode-values.ts";
 import { tryParseWorkloadToken } from "../serve/tokens.ts";
 import { UpdateQueue } from "../serve/update-queue.ts";
+import { createNotes, type Note } from "./inbound/notes.ts";
 import { portPolicy } from "./inbound/port-policy.ts";
 import { egressNetworkPolicy, externalPolicy } from "./outbound/egress-policy.ts";
 import { findEgressNetwork } from "./outbound/find-egress-network.ts";
@@ -43,16 +44,17 @@ type StateResult<T> =
 /** `InboundServerPolicies` and `OutboundPolicies`. Streams carry the whole state each time. */
 export function policyRoutes(options: PolicyOptions): (router: ConnectRouter) => void {
   const { ready } = options;
+  const note = createNotes(options.log);
   return (router) => {
     router.service(InboundServerPolicies, {
       getPort: async (request) => {
         await ready;
-        return once(inboundView(options, request));
+        return once(inboundView(options, note, request));
       },
       watchPort: (request, context) =>
         watch(
           ready,
-          () => inboundView(options, request),
+          () => inboundView(options, note, request),
           `port ${request.port} of ${request.workload}`,
           context.signal,
         ),
@@ -70,6 +72,7 @@ export function policyRoutes(options: PolicyOptions): (router: ConnectRouter) =>
 
 function inboundView(
   { views, index, settings }: PolicyOptions,
+  note: Note,
   request: PortSpec,
 ): View<StateResult<Server>> {
   const { workload, port } = request;
@@ -89,7 +92,7 @@ function inboundView(
       track(`pod/${namespace}/${pod}`);
       const object = index.pod(namespace, pod);
       if (!object) return failure(`pod ${namespace}/${pod} is not known`, Code.NotFound);
-      return state(ServerSchema, portPolicy({ index, settings, track }, object, port));
+      return state(ServerSchema, portPolicy({ index, settings, track, note }, object, port));
     },
   });
 }

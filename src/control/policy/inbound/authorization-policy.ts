@@ -11,10 +11,10 @@ import {
   type AuthzInit,
   type ClientNetwork,
   encodeAuthorization,
-  type IdentityMatch,
   serviceAccountIdentity,
 } from "./clients.ts";
 import { kindInWords, type ObjectRef, refersTo } from "./names.ts";
+import type { Note } from "./notes.ts";
 import { createParser } from "./parse-spec.ts";
 import type { PolicyReader } from "./policy-reader.ts";
 
@@ -97,7 +97,7 @@ export const parseAuthorizationPolicy = createParser<AuthorizationPolicySpec>((s
  */
 function policyAuthorization(
   object: KubeObject,
-  { index, settings, track }: PolicyReader,
+  { index, settings, track, note }: PolicyReader,
 ): AuthzInit | undefined {
   const spec = parseAuthorizationPolicy(object).value;
   if (!spec) return undefined;
@@ -106,14 +106,42 @@ function policyAuthorization(
     const { namespace, name } = spec.networks;
     const found = index.custom.get(CUSTOM_KINDS.networkAuthentication, namespace, name, track);
     const parsed = found && parseNetworkAuthentication(found).value;
-    if (!parsed) return undefined;
+    if (!parsed) return dropped(object, `NetworkAuthentication ${namespace}/${name}`, found, note);
     networks = parsed;
   }
   const { namespace = "", name = "" } = object.metadata;
   const source = { kind: "authorizationpolicy", namespace, name };
   if (!spec.clients) return encodeAuthorization(source, networks, { kind: "unauthenticated" });
-  const identities = identitiesOf(spec.clients, { index, settings, track });
-  return identities && encodeAuthorization(source, networks, { kind: "identities", identities });
+  const proof = { kind: "identities" as const };
+  const { clients } = spec;
+  if (clients.kind === "ServiceAccount") {
+    return encodeAuthorization(source, networks, {
+      ...proof,
+      identities: [{ exact: serviceAccountIdentity(clients, settings) }],
+    });
+  }
+  const found = index.custom.get(CUSTOM_KINDS.meshTlsAuthentication, clients.namespace, clients.name, track);
+  const parsed = found && parseMeshTlsAuthentication(found).value;
+  if (!parsed) {
+    return dropped(object, `MeshTLSAuthentication ${clients.namespace}/${clients.name}`, found, note);
+  }
+  return encodeAuthorization(source, networks, { ...proof, identities: meshTlsIdentities(parsed, settings) });
+}
+
+function dropped(
+  { metadata }: KubeObject,
+  reference: string,
+  found: KubeObject | undefined,
+  note: Note | undefined,
+): undefined {
+  note?.(
+    `AuthorizationPolicy lets nobody in: what it refers to ${found ? "has mistakes" : "does not exist"}`,
+    {
+      policy: `${metadata.namespace}/${metadata.name}`,
+      reference,
+    },
+  );
+  return undefined;
 }
 
 /** What the AuthorizationPolicies of a namespace give to a target. */
@@ -130,16 +158,6 @@ export function policyAuthorizations(
     if (authorization) authorizations.push(authorization);
   }
   return authorizations;
-}
-
-function identitiesOf(
-  clients: NonNullable<AuthorizationPolicySpec["clients"]>,
-  { index, settings, track }: PolicyReader,
-): IdentityMatch[] | undefined {
-  if (clients.kind === "ServiceAccount") return [{ exact: serviceAccountIdentity(clients, settings) }];
-  const found = index.custom.get(CUSTOM_KINDS.meshTlsAuthentication, clients.namespace, clients.name, track);
-  const spec = found && parseMeshTlsAuthentication(found).value;
-  return spec && meshTlsIdentities(spec, settings);
 }
 
 function readTarget(ref: ObjectRef, ownNamespace: string): PolicyTarget | undefined {

@@ -11,15 +11,24 @@ export interface SelectedServer {
 
 /** Servers that select the same port do not add up: the oldest wins, then the first by name. */
 export function findServer(
-  { index, track }: PolicyReader,
+  { index, track, note }: PolicyReader,
   pod: KubeObject,
   port: number,
 ): SelectedServer | undefined {
-  for (const object of index.custom.list(CUSTOM_KINDS.server, pod.metadata.namespace ?? "", track)) {
+  const namespace = pod.metadata.namespace ?? "";
+  let found: SelectedServer | undefined;
+  for (const object of index.custom.list(CUSTOM_KINDS.server, namespace, track)) {
     const spec = parseServer(object).value;
-    if (spec && selectsPort(spec, pod, port)) return { object, spec };
+    if (!spec || !selectsPort(spec, pod, port)) continue;
+    if (found) {
+      const [server, older] = [object, found.object].map(({ metadata }) => `${namespace}/${metadata.name}`);
+      note?.("Server not used: an older one selects the same port", { server: server!, older: older! });
+      break;
+    }
+    found = { object, spec };
+    if (!note) break;
   }
-  return undefined;
+  return found;
 }
 
 /** Whether nobody should look into what a port carries: clients then send their bytes as they are, as the pod's proxy expects. */

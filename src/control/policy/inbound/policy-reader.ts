@@ -1,6 +1,7 @@
 import type { ControlSettings } from "../../control-settings.ts";
 import type { ClusterIndex } from "../../index/cluster-index.ts";
 import type { Track } from "../../index/view.ts";
+import type { Note } from "./notes.ts";
 
 /** What a policy is computed from. */
 export interface PolicyReader {
@@ -8,4 +9,6 @@ export interface PolicyReader {
   readonly settings: ControlSettings;
   /** Told of each topic that was looked at. */
   readonly track: Track;
+  /** Told what policies may not have been meant to do. */
+  readonly note?: Note;
 }
