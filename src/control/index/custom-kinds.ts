@@ -16,7 +16,7 @@ export const CUSTOM_KINDS = {
   httpRoute: gateway("httproutes", "HTTPRoute", ["v1", "v1beta1"]),
   grpcRoute: gateway("grpcroutes", "GRPCRoute", ["v1", "v1alpha2"]),
   tlsRoute: gateway("tlsroutes", "TLSRoute", ["v1", "v1alpha3", "v1alpha2"]),
-  tcpRoute: gateway("tcproutes", "TCPRoute", ["v1alpha2"]),
+  tcpRoute: gateway("tcproutes", "TCPRoute", ["v1", "v1alpha2"]),
 } as const satisfies Readonly<Record<string, OptionalKind>>;
 
 export type CustomKind = (typeof CUSTOM_KINDS)[keyof typeof CUSTOM_KINDS];
