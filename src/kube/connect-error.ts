@@ -125,7 +125,10 @@ function statusHint(
   if (status === 403) {
     const refused = readRefusal(error.message);
     // The same right, but for the name, which only the request knows: then its own words are the exact ones.
-    const right = refused === undefined || asked.replace(/\/\S+/, "") === refused ? asked : refused;
+    let right = refused === undefined || asked.replace(/\/\S+/, "") === refused ? asked : refused;
+    // From 1.35 on a WebSocket to a pod takes `create` as well, and an API server that misses it names no verb at all.
+    if (refused === undefined && asked.includes("--subresource=portforward"))
+      right = asked.replace(/^get /, "create ");
     // Whoever may not impersonate is asked as the one who is logged in.
     const whom = refused?.startsWith("impersonate ") ? undefined : as;
     return `ask for the permission; this shows whether you have it: ${canICommand(right, whom)}`;

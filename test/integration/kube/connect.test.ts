@@ -361,7 +361,11 @@ test("port-forward is refused with the Status of the server", async () => {
   });
   const client = await clientOf(api);
   try {
-    await assert.rejects(client.portForward("demo", "web-1", 4191), { code: "KUBE_FORBIDDEN" });
+    // As Kubernetes 1.36 answers a user who may `get` but not `create`: without a verb.
+    await assert.rejects(client.portForward("demo", "web-1", 4191), {
+      code: "KUBE_FORBIDDEN",
+      hint: "ask for the permission; this shows whether you have it: kubectl auth can-i create pods/web-1 --subresource=portforward -n demo",
+    });
   } finally {
     client.close();
     await api.close();
