@@ -79,7 +79,7 @@ export class H2BodyReader {
     }
     this.#taken += view.length;
     stream.unreturned += view.length;
-    if (!stream.listener.data(view)) stream.isReceiveBlocked = true;
+    if (!stream.listener.bodyData(view)) stream.isReceiveBlocked = true;
   }
 
   end(): void {

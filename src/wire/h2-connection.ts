@@ -16,7 +16,13 @@ import {
 } from "./h2-protocol.ts";
 import { H2Sender } from "./h2-sender.ts";
 import { H2PeerSettings, type H2Settings, settingsEntries } from "./h2-settings.ts";
-import { H2Stream, type H2StreamEnd, type H2StreamListener, type H2StreamOwner } from "./h2-stream.ts";
+import {
+  type H2Reset,
+  H2Stream,
+  type H2StreamEnd,
+  type H2StreamListener,
+  type H2StreamOwner,
+} from "./h2-stream.ts";
 import { H2StreamTable } from "./h2-stream-table.ts";
 import type { Fields } from "./http1-fields.ts";
 import type { RequestHead } from "./http1-head.ts";
@@ -169,7 +175,7 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
   closed(message: string): void {
     if (this.#state === "failed") return;
     this.#state = "failed";
-    for (const stream of this.#streams.all()) this.#end(stream, H2Code.connectError, message, false);
+    for (const stream of this.#streams.all()) this.#end(stream, H2Code.connectError, message, "lost");
   }
 
   // What streams call.
@@ -245,7 +251,7 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
 
   streamError(stream: H2Stream, code: H2Code, message: string): void {
     this.#writeReset(stream.id, code);
-    this.#end(stream, code, message, false);
+    this.#end(stream, code, message, "reset");
     this.charge("streams in error");
   }
 
@@ -268,7 +274,7 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     }
     const { listener } = stream;
     stream.remoteEnded();
-    listener.end(trailers);
+    listener.bodyEnd(trailers);
   }
 
   #addStream(id: number, listener?: H2StreamListener): H2Stream {
@@ -296,8 +302,8 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     const stream = this.#streams.get(streamId);
     if (!stream) return;
     const code = payload.readUInt32BE(0);
-    const isRefused = code === H2Code.refusedStream;
-    this.#end(stream, code, `peer reset the stream (${h2CodeName(code)})`, isRefused);
+    const how = code === H2Code.refusedStream ? "refused" : "reset";
+    this.#end(stream, code, `peer reset the stream (${h2CodeName(code)})`, how);
     if (this.isServer) this.charge("streams that are reset before their end");
   }
 
@@ -350,7 +356,7 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     this.#listener.goingAway(payload.readUInt32BE(4));
     if (this.isServer) return;
     for (const stream of this.#streams.all()) {
-      if (stream.id > lastId) this.#end(stream, H2Code.refusedStream, "peer goes away", true);
+      if (stream.id > lastId) this.#end(stream, H2Code.refusedStream, "peer goes away", "refused");
     }
   }
 
@@ -380,17 +386,17 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     this.#streams.rememberReset(streamId);
   }
 
-  #end(stream: H2Stream, code: H2Code, message: string, isRefused: boolean): void {
+  #end(stream: H2Stream, code: H2Code, message: string, how: H2Reset): void {
     const { listener } = stream;
     stream.close("cut");
-    listener.reset(code, message, isRefused);
+    listener.wasReset(code, message, how);
   }
 
   #fail(error: H2Error): void {
     this.sender.output.goaway(this.#streams.lastPeerId, error.h2Code, error.message);
     this.sender.wrote();
     this.#state = "failed";
-    for (const stream of this.#streams.all()) this.#end(stream, error.h2Code, error.message, false);
+    for (const stream of this.#streams.all()) this.#end(stream, error.h2Code, error.message, "lost");
     this.#listener.failed(error);
   }
 }

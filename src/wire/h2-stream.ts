@@ -4,7 +4,10 @@ import type { H2Sender } from "./h2-sender.ts";
 import type { Fields } from "./http1-fields.ts";
 import type { RequestHead, ResponseHead } from "./http1-head.ts";
 
-/** Takes what comes on one stream. Exactly one of `end` and `reset` is the last call about the peer's half. */
+/** `refused`: the peer did nothing with the stream. `lost`: the connection is gone. */
+export type H2Reset = "reset" | "refused" | "lost";
+
+/** Takes what comes on one stream. Exactly one of `bodyEnd` and `wasReset` is the last call about the peer's half. */
 export interface H2StreamListener {
   /** A response's head, interim ones (1xx) first; never called for requests. */
   responseHead(head: ResponseHead, endStream: boolean): void;
@@ -13,10 +16,10 @@ export interface H2StreamListener {
    *
    * @returns false: the peer gets no more room until `resume`. What it has room for still comes: at most the stream's window
    */
-  data(view: Buffer): boolean;
-  end(trailers: Fields | undefined): void;
-  /** The stream is over in both directions. @param isRefused the peer says that it did nothing with it */
-  reset(code: H2Code, message: string, isRefused: boolean): void;
+  bodyData(view: Buffer): boolean;
+  bodyEnd(trailers: Fields | undefined): void;
+  /** The stream is over in both directions. */
+  wasReset(code: H2Code, message: string, how: H2Reset): void;
   /** There is room again after `sendData` said no. */
   drained(): void;
 }
@@ -168,7 +171,10 @@ export class H2Stream {
     }
     if (this.#isEnding && this.isLocalOpen) this.#writeEnd();
     if (!this.#wantsDrain || !this.isLocalOpen) return false;
-    if (!this.#sender.hasRoom) return true;
+    if (!this.#sender.hasRoom) {
+      this.#sender.awaitRoom(this);
+      return true;
+    }
     this.#wantsDrain = false;
     this.listener.drained();
     return false;
@@ -216,8 +222,8 @@ const NO_BYTES = Buffer.alloc(0);
 /** Of streams that nobody listens to any more. */
 const NO_LISTENER: H2StreamListener = {
   responseHead() {},
-  data: () => true,
-  end() {},
-  reset() {},
+  bodyData: () => true,
+  bodyEnd() {},
+  wasReset() {},
   drained() {},
 };

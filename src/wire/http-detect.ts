@@ -1,9 +1,4 @@
-/**
- * What the first bytes of a connection are.
- *
- * `http/2` is recognised so that it can be named in records; its frames are forwarded as opaque bytes until the HTTP/2
- * codec is here.
- */
+/** What the first bytes of a connection are. */
 export type HttpDetection = "http/1" | "http/2" | "not-http";
 
 /** Bytes that decide: fewer than this and nothing is HTTP. */

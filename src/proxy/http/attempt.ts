@@ -1,11 +1,11 @@
 import { MeshError, toMeshError } from "../../base/error.ts";
 import type { LiveSet } from "../../net/live-set.ts";
-import { encodeRequestHead } from "../../wire/http1-encode.ts";
+import type { H2Code } from "../../wire/h2-protocol.ts";
 import type { Fields } from "../../wire/http1-fields.ts";
 import type { ResponseHead } from "../../wire/http1-head.ts";
 import { Splice } from "../tcp/splice.ts";
 import type { BodySink } from "./body-sink.ts";
-import type { HttpClientConnection, ResponseSink } from "./client-connection.ts";
+import { type ClientChannel, type HttpVersion, hasBody, type ResponseSink } from "./client-channel.ts";
 import type { HttpOrigin } from "./origin.ts";
 import type { ExchangeUpstream, ServerExchange } from "./server-exchange.ts";
 import type { UpgradedStream } from "./upgraded-stream.ts";
@@ -13,6 +13,8 @@ import type { UpgradedStream } from "./upgraded-stream.ts";
 export interface AttemptOptions {
   readonly exchange: ServerExchange;
   readonly origin: HttpOrigin;
+  /** What the server is spoken to in. Requests that want a tunnel go by HTTP/1 in any case. */
+  readonly version: HttpVersion;
   /** Request target for the next hop. */
   readonly target: string;
   /** Tunnels that grow out of exchanges live here. */
@@ -40,13 +42,14 @@ export interface AttemptObserver {
  *     start -> (idle connection | dial) -> sent -> response head -> body -> end | tunnel
  *
  * A reused connection that closes before any byte of a response most likely was closed while the request travelled.
- * Such a request is sent once more on a fresh connection, if repeating it is harmless and it had no body to lose.
+ * Such a request is sent once more, on another connection, if repeating it is harmless and it had no body to lose.
  */
 export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
   readonly #options: AttemptOptions;
   readonly #exchange: ServerExchange;
   readonly #abortDial = new AbortController();
-  #connection: HttpClientConnection | undefined;
+  readonly #version: HttpVersion;
+  #connection: ClientChannel | undefined;
   #isOver = false;
   #hasReplayed = false;
   #hasStarted = false;
@@ -54,11 +57,12 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
   constructor(options: AttemptOptions) {
     this.#options = options;
     this.#exchange = options.exchange;
+    this.#version = options.version;
   }
 
   start(): void {
     this.#exchange.upstream = this;
-    const idle = this.#options.origin.take();
+    const idle = this.#options.origin.take(this.#version);
     if (idle) this.#send(idle);
     else this.#dial();
   }
@@ -155,9 +159,23 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
     }
   }
 
+  responseReset(code: H2Code, message: string, isRefused: boolean): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (this.#isOver) return;
+    if (isRefused && connection && !connection.hasResponse && this.#isRepeatable) {
+      // RFC 9113 section 8.7: the server has done nothing, so any method may be repeated.
+      this.#hasReplayed = true;
+      this.#dial();
+      return;
+    }
+    this.#finish();
+    this.#exchange.resetByServer(code, message);
+  }
+
   #dial(): void {
     const { origin } = this.#options;
-    origin.connect(this.#exchange.live, this.#abortDial.signal).then(
+    origin.connect(this.#version, this.#exchange.live, this.#abortDial.signal).then(
       (connection) => {
         if (this.#isOver) return connection.close();
         this.#options.observer.connected();
@@ -176,36 +194,31 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
     );
   }
 
-  #send(connection: HttpClientConnection): void {
+  #send(connection: ClientChannel): void {
     const { request } = this.#exchange;
     this.#connection = connection;
-    const isTunnelWanted = wantsUpgrade(this.#exchange);
-    const isOneShot = request.minor === 0;
-    const framing = request.body === "length" || request.body === "chunked" ? request.body : "none";
     connection.send({
-      method: request.method,
-      headText: encodeRequestHead(request, this.#options.target, {
-        minor: request.minor,
-        framing: framing === "chunked" ? "chunked" : "keep",
-        connection: isTunnelWanted ? "upgrade" : isOneShot ? "close" : "",
-        keepUpgrade: isTunnelWanted,
-      }),
-      framing,
-      isOneShot,
+      head: request,
+      target: this.#options.target,
+      isTunnelWanted: this.#version === "http/1" && wantsUpgrade(this.#exchange),
       sink: this,
     });
-    if (framing !== "none") this.#exchange.attachBody(this);
+    if (hasBody(request)) this.#exchange.attachBody(this);
   }
 
-  #canReplay(connection: HttpClientConnection, error: MeshError): boolean {
+  #canReplay(connection: ClientChannel, error: MeshError): boolean {
     return (
       error.code === "UPSTREAM_CLOSED" &&
       connection.wasReused &&
       !connection.hasResponse &&
-      !this.#hasReplayed &&
-      this.#exchange.request.body === "none" &&
+      this.#isRepeatable &&
       IDEMPOTENT_METHODS.has(this.#exchange.request.method)
     );
+  }
+
+  /** Once, and only without a body, which would be gone. */
+  get #isRepeatable(): boolean {
+    return !this.#hasReplayed && this.#exchange.request.body === "none";
   }
 
   #started(): void {
@@ -239,7 +252,7 @@ export const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([
 ]);
 
 /** `Upgrade: h2c` is not honoured: it would take the rest of the connection out of sight. */
-function wantsUpgrade(exchange: ServerExchange): boolean {
+export function wantsUpgrade(exchange: ServerExchange): boolean {
   const { upgrade } = exchange.request;
   return upgrade !== "" && upgrade.toLowerCase() !== "h2c";
 }

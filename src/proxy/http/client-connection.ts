@@ -2,37 +2,11 @@ import type { Duplex } from "node:stream";
 import { MeshError, systemErrorCode, toMeshError } from "../../base/error.ts";
 import type { LiveTransport } from "../../observe/live-exchange.ts";
 import { Http1Decoder, Http1Event } from "../../wire/http1-decoder.ts";
-import { CHUNK_TAIL, encodeChunkHead, encodeLastChunk } from "../../wire/http1-encode.ts";
+import { CHUNK_TAIL, encodeChunkHead, encodeLastChunk, encodeRequestHead } from "../../wire/http1-encode.ts";
 import type { Fields } from "../../wire/http1-fields.ts";
 import type { ResponseHead } from "../../wire/http1-head.ts";
 import { BatchedWriter } from "./batched-writer.ts";
-import type { BodySink } from "./body-sink.ts";
-import type { UpgradedStream } from "./upgraded-stream.ts";
-
-/** Takes the response to one request. Exactly one of `responseEnd`, `responseUpgraded` and `responseFailed` is the last call. */
-export interface ResponseSink {
-  /** 1xx other than 101. */
-  responseInterim(head: ResponseHead): void;
-  responseHead(head: ResponseHead): void;
-  /** @returns false: stop until `resume` */
-  responseData(view: Buffer): boolean;
-  responseEnd(trailers: Fields | undefined): void;
-  /** After the head of a 101, or of 2xx to CONNECT. */
-  responseUpgraded(stream: UpgradedStream): void;
-  responseFailed(error: MeshError): void;
-  /** The connection has room again for the request's body. */
-  requestDrained(): void;
-}
-
-export interface ClientRequest {
-  readonly method: string;
-  /** The encoded head. */
-  readonly headText: string;
-  readonly framing: "none" | "length" | "chunked";
-  /** The connection is not to be used again (HTTP/1.0). */
-  readonly isOneShot: boolean;
-  readonly sink: ResponseSink;
-}
+import { type ClientChannel, type ClientRequest, hasBody, type ResponseSink } from "./client-channel.ts";
 
 export interface ClientConnectionOptions {
   readonly socket: Duplex;
@@ -52,7 +26,7 @@ export interface ClientConnectionOptions {
  * A request on a reused connection may find it closed by the server: `wasReused` and `hasResponse` let the caller tell
  * that from a server that failed.
  */
-export class HttpClientConnection implements BodySink {
+export class HttpClientConnection implements ClientChannel {
   readonly #options: ClientConnectionOptions;
   readonly #socket: Duplex;
   readonly #writer: BatchedWriter;
@@ -60,6 +34,9 @@ export class HttpClientConnection implements BodySink {
   #state: "idle" | "active" | "upgraded" | "closed" = "idle";
   #request: ClientRequest | undefined;
   #isRequestDone = false;
+  #isChunked = false;
+  /** Not to be used again (HTTP/1.0). */
+  #isOneShot = false;
   #isResponseBlocked = false;
   #isInputEnded = false;
   #isPumping = false;
@@ -97,16 +74,26 @@ export class HttpClientConnection implements BodySink {
   send(request: ClientRequest): void {
     this.#state = "active";
     this.#request = request;
-    this.#isRequestDone = request.framing === "none";
+    const { head } = request;
+    this.#isRequestDone = !hasBody(head);
+    this.#isChunked = head.body === "chunked";
+    this.#isOneShot = head.minor === 0;
     this.#isResponseBlocked = false;
     this.hasResponse = false;
-    this.#decoder.begin(request.method);
-    this.#writer.text(request.headText);
+    this.#decoder.begin(head.method);
+    this.#writer.text(
+      encodeRequestHead(head, request.target, {
+        minor: head.minor,
+        framing: this.#isChunked ? "chunked" : "keep",
+        connection: request.isTunnelWanted ? "upgrade" : this.#isOneShot ? "close" : "",
+        keepUpgrade: request.isTunnelWanted,
+      }),
+    );
   }
 
   data(view: Buffer): boolean {
     if (this.#state !== "active") return true;
-    if (this.#request!.framing !== "chunked") return this.#writer.bytes(view);
+    if (!this.#isChunked) return this.#writer.bytes(view);
     if (view.length === 0) return true;
     this.#writer.text(encodeChunkHead(view.length));
     this.#writer.bytes(view);
@@ -115,7 +102,7 @@ export class HttpClientConnection implements BodySink {
 
   end(trailers: Fields | undefined): void {
     if (this.#state !== "active" || this.#isRequestDone) return;
-    if (this.#request!.framing === "chunked") this.#writer.text(encodeLastChunk(trailers));
+    if (this.#isChunked) this.#writer.text(encodeLastChunk(trailers));
     this.#isRequestDone = true;
   }
 
@@ -200,7 +187,7 @@ export class HttpClientConnection implements BodySink {
         if (head.status < 200 && head.status !== 101) {
           sink.responseInterim(head);
         } else {
-          this.#keepAlive = head.keepAlive && !this.#request!.isOneShot;
+          this.#keepAlive = head.keepAlive && !this.#isOneShot;
           sink.responseHead(head);
         }
         break;

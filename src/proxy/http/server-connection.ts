@@ -1,8 +1,7 @@
 import type { Duplex } from "node:stream";
-import type { Clock } from "../../base/clock.ts";
 import { systemErrorCode } from "../../base/error.ts";
 import type { Drainable } from "../../net/live-set.ts";
-import { LiveExchange, type LiveTransport, type Recorder } from "../../observe/live-exchange.ts";
+import type { LiveTransport } from "../../observe/live-exchange.ts";
 import { Http1Decoder, Http1Event } from "../../wire/http1-decoder.ts";
 import {
   CHUNK_TAIL,
@@ -15,13 +14,8 @@ import type { Fields } from "../../wire/http1-fields.ts";
 import { RequestHead, type ResponseHead } from "../../wire/http1-head.ts";
 import { BatchedWriter } from "./batched-writer.ts";
 import type { BodySink } from "./body-sink.ts";
-import {
-  authorityOf,
-  type ExchangeConnection,
-  originTarget,
-  type Rescue,
-  ServerExchange,
-} from "./server-exchange.ts";
+import { type ExchangeOptions, openExchange } from "./open-exchange.ts";
+import type { ExchangeConnection, ServerExchange } from "./server-exchange.ts";
 import type { UpgradedStream } from "./upgraded-stream.ts";
 
 /** Takes each request of a connection: the outermost layer of a stack. */
@@ -29,16 +23,10 @@ export interface HttpHandler {
   handle(exchange: ServerExchange): void;
 }
 
-export interface ServerConnectionOptions {
+export interface ServerConnectionOptions extends ExchangeOptions {
   readonly socket: Duplex;
   readonly transport: LiveTransport;
-  readonly direction: "inbound" | "outbound";
   readonly handler: HttpHandler;
-  readonly rescue: Rescue;
-  readonly recorder: Recorder;
-  readonly clock: Clock;
-  /** Fills in what the connection knows of each exchange: client, server, TLS, target. */
-  readonly describe: (live: LiveExchange) => void;
   /** The connection is over, or has been handed to a tunnel that is. `errno` as in LiveTransport. */
   readonly onClosed: (errno: string) => void;
 }
@@ -128,6 +116,9 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
     this.#responseFraming = "keep";
     if (head.body === "chunked" || head.body === "until-close") {
       this.#responseFraming = request.minor === 1 ? "chunked" : "until-close";
+    } else if (head.body === "none" && needsLength(head, request.method)) {
+      // From HTTP/2, whose frames say that a body is empty; here nothing else would.
+      head.fields.append("content-length", "0");
     }
     // A request whose body nobody reads leaves the connection in the middle of that body.
     const isBodyTaken = this.#isRequestDone || this.#sink !== undefined;
@@ -199,7 +190,8 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
     };
   }
 
-  abort(_exchange: ServerExchange): void {
+  /** HTTP/1 cannot end an exchange alone. */
+  cut(): void {
     this.#exchange = undefined;
     this.#socket.destroy();
   }
@@ -291,16 +283,7 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
   }
 
   #createExchange(head: RequestHead): ServerExchange {
-    const { direction, clock, recorder, rescue, describe } = this.#options;
-    const live = new LiveExchange(direction, "http/1");
-    live.openedAtMs = clock.now();
-    live.opened = clock.monotonic();
-    live.method = head.method;
-    live.authority = authorityOf(head);
-    live.path = originTarget(head);
-    live.attempts = 1;
-    describe(live);
-    const exchange = new ServerExchange({ request: head, live, recorder, connection: this, rescue });
+    const exchange = openExchange(head, this, this.#options);
     this.#exchange = exchange;
     return exchange;
   }
@@ -383,4 +366,10 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
     this.#state = "closed";
     this.#options.onClosed(errno);
   }
+}
+
+function needsLength({ status, fields }: ResponseHead, method: string): boolean {
+  return (
+    method !== "HEAD" && status >= 200 && status !== 204 && status !== 304 && !fields.has("content-length")
+  );
 }

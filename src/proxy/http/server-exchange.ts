@@ -1,5 +1,7 @@
+import { MeshError } from "../../base/error.ts";
 import type { LiveExchange, Recorder } from "../../observe/live-exchange.ts";
 import type { RequestView } from "../../policy/match-request.ts";
+import { H2Code } from "../../wire/h2-protocol.ts";
 import type { Fields } from "../../wire/http1-fields.ts";
 import type { RequestHead, ResponseHead } from "../../wire/http1-head.ts";
 import type { BodySink } from "./body-sink.ts";
@@ -16,8 +18,12 @@ export interface ExchangeConnection {
   sendEnd(exchange: ServerExchange, trailers: Fields | undefined): void;
   /** Takes the client's socket out of HTTP after the head of a 101 (or 2xx to CONNECT) was sent. */
   upgrade(exchange: ServerExchange): UpgradedStream;
-  /** Breaks the connection: the response cannot be completed. */
-  abort(exchange: ServerExchange): void;
+  /**
+   * The response cannot be completed. HTTP/1 breaks the connection, HTTP/2 resets the stream.
+   *
+   * @param code of HTTP/2
+   */
+  cut(exchange: ServerExchange, code: H2Code): void;
 }
 
 /** The other half of an exchange, once it has one. */
@@ -28,7 +34,7 @@ export interface ExchangeUpstream {
   abort(): void;
 }
 
-/** Answers causes instead of the application: the rescue layer. */
+/** Answers causes instead of the application: the rescue layer. Also ends a gRPC response that has begun, by its trailers. */
 export type Rescue = (exchange: ServerExchange, cause: unknown) => void;
 
 export interface ServerExchangeOptions {
@@ -115,6 +121,7 @@ export class ServerExchange {
     this.state = "responding";
     this.record();
     this.live.status = head.status;
+    this.#readGrpcStatus(head.fields);
     if (this.#recorder.wantsHeaders) this.live.responseHeaders = head.fields.entries();
     this.#connection.sendHead(this, head);
     if (!this.#isSuppressed) this.#recorder.responded(this.live);
@@ -129,6 +136,7 @@ export class ServerExchange {
 
   sendEnd(trailers: Fields | undefined): void {
     if (this.state !== "responding") return;
+    if (trailers) this.#readGrpcStatus(trailers);
     this.#close();
     this.#connection.sendEnd(this, trailers);
   }
@@ -143,16 +151,29 @@ export class ServerExchange {
     const { upstream } = this;
     this.upstream = undefined;
     upstream?.abort();
-    if (this.state === "waiting") this.#rescue(this, cause);
+    if (this.state === "waiting" || this.live.protocol === "grpc") this.#rescue(this, cause);
     else this.abort(cause instanceof Error ? cause.message : String(cause));
   }
 
-  /** Cuts the exchange and its connection. @param error short reason for the record */
-  abort(error: string): void {
+  /** The server reset the stream of this exchange. A client of HTTP/2 hears just that, one of HTTP/1 gets an answer. */
+  resetByServer(code: H2Code, message: string): void {
+    if (this.state === "done") return;
+    this.upstream = undefined;
+    if (this.request.isHttp2) {
+      this.abort(message, code);
+    } else {
+      this.fail(
+        new MeshError({ kind: "environment", code: "UPSTREAM_RESET", message: `server: ${message}` }),
+      );
+    }
+  }
+
+  /** Cuts the exchange. @param error short reason for the record */
+  abort(error: string, code: H2Code = H2Code.internalError): void {
     if (this.state === "done") return;
     if (this.live.error === "") this.live.error = error;
     this.#close();
-    this.#connection.abort(this);
+    this.#connection.cut(this, code);
   }
 
   /** The client's connection is gone. */
@@ -168,6 +189,13 @@ export class ServerExchange {
   /** A tunnel that this exchange became has ended. */
   tunnelClosed(): void {
     this.#close();
+  }
+
+  #readGrpcStatus(fields: Fields): void {
+    if (this.live.protocol !== "grpc") return;
+    const status = fields.get("grpc-status");
+    // What is no number is UNKNOWN.
+    if (status !== undefined) this.live.grpcStatus = /^\d{1,3}$/.test(status) ? Number(status) : 2;
   }
 
   #close(): void {

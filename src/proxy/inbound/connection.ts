@@ -11,7 +11,9 @@ import { type Accepted, clientAddress, releaseTransport } from "../accept/accept
 import { acceptDirect, sniffTls, terminateTls } from "../accept/terminate-tls.ts";
 import type { ProxyDependencies, Watched } from "../dependencies.ts";
 import { detectConnection } from "../detect/detect-http.ts";
-import { type HttpHandler, HttpServerConnection } from "../http/server-connection.ts";
+import type { HttpVersion } from "../http/client-channel.ts";
+import { createServerConnection } from "../http/create-server-connection.ts";
+import type { HttpHandler } from "../http/server-connection.ts";
 import type { ServerExchange } from "../http/server-exchange.ts";
 import type { Applications, ApplicationTarget } from "./application.ts";
 import type { InboundContext, InboundHandler } from "./http-layers.ts";
@@ -34,7 +36,7 @@ interface Classified {
   readonly identity: string;
   readonly meshTls: boolean;
   readonly tls: string;
-  /** `silent`: opaque unless the client turns out to speak HTTP/1. */
+  /** `silent`: opaque unless the client turns out to speak HTTP. */
   readonly as: "http/1" | "http/2" | "opaque" | "silent" | "closed";
 }
 
@@ -44,9 +46,9 @@ interface Classified {
  *     policy   TLS                           then
  *     opaque   not sniffed (port_skipped)    copy
  *     tls      sniffed                       copy
- *     detect   sniffed                       first bytes: HTTP/1 -> requests, else copy; silence: copy until HTTP/1 comes
+ *     detect   sniffed                       first bytes: HTTP -> requests, else copy; silence: copy until HTTP comes
  *     http1    sniffed                       requests; inside mesh TLS first bytes decide
- *     http2    sniffed                       copy (its codec is not here yet)
+ *     http2    sniffed                       requests
  *
  * Sniffed: our name -> terminated; another name -> passed through, copied; none -> plaintext.
  */
@@ -212,19 +214,24 @@ function handOver(
     target,
     policy,
   };
-  if (classified.as === "http/1") {
-    serveHttpInbound(accepted, context, shared);
+  const asHttp = (version: HttpVersion) => serveHttpInbound(accepted, context, version, shared);
+  if (classified.as === "http/1" || classified.as === "http/2") {
+    asHttp(classified.as);
   } else {
-    const isHttp2 = classified.as === "http/2";
-    const onHttp = classified.as === "silent" ? () => serveHttpInbound(accepted, context, shared) : undefined;
-    serveOpaqueInbound({ accepted, context, isHttp2, applications, liveSet, deps, onHttp });
+    const onHttp = classified.as === "silent" ? asHttp : undefined;
+    serveOpaqueInbound({ accepted, context, applications, liveSet, deps, onHttp });
   }
 }
 
-function serveHttpInbound(accepted: Accepted, context: InboundContext, shared: InboundShared): void {
+function serveHttpInbound(
+  accepted: Accepted,
+  context: InboundContext,
+  version: HttpVersion,
+  shared: InboundShared,
+): void {
   const { deps, liveSet, limit, requests, rescue } = shared;
   const isAuthenticated = context.peer.identity !== "";
-  const connection = new HttpServerConnection({
+  const connection = createServerConnection(version, {
     socket: accepted.socket,
     transport: accepted.transport,
     direction: "inbound",

@@ -9,6 +9,7 @@ import type { ProxyDependencies, Watched } from "../dependencies.ts";
 import { Attempt, type AttemptObserver } from "../http/attempt.ts";
 import { originTarget, type ServerExchange } from "../http/server-exchange.ts";
 import { filterExchange } from "../layers/apply-filters.ts";
+import { restoreOrigProto } from "../layers/orig-proto.ts";
 import type { Applications, ApplicationTarget } from "./application.ts";
 import { RateLimiter } from "./rate-limit.ts";
 
@@ -53,6 +54,16 @@ export function applyPolicy(next: InboundHandler, deps: ProxyDependencies): Inbo
   };
 }
 
+/** Gives requests that another proxy carried over HTTP/2 their own version back. */
+export function restoreHttp1(next: InboundHandler): InboundHandler {
+  return {
+    handle(exchange, context) {
+      restoreOrigProto(exchange);
+      next.handle(exchange, context);
+    },
+  };
+}
+
 /** Tells the application who calls. A client's own claim never passes. */
 export function setClientId(next: InboundHandler): InboundHandler {
   return {
@@ -76,6 +87,8 @@ export function callApplication(applications: Applications, live: LiveSet): Inbo
       new Attempt({
         exchange,
         origin: applications.origin(target),
+        // The application is spoken to in the version that its client speaks.
+        version: request.isHttp2 ? "http/2" : "http/1",
         target: originTarget(request),
         live,
         observer: NO_OBSERVER,

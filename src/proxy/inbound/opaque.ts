@@ -8,6 +8,7 @@ import { metaKey } from "../../policy/meta.ts";
 import { detectHttp } from "../../wire/http-detect.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
+import type { HttpVersion } from "../http/client-channel.ts";
 import { forwardOpaque } from "../tcp/forward-opaque.ts";
 import type { Applications } from "./application.ts";
 import type { InboundContext } from "./http-layers.ts";
@@ -15,13 +16,11 @@ import type { InboundContext } from "./http-layers.ts";
 export interface InboundOpaqueOptions {
   readonly accepted: Accepted;
   readonly context: InboundContext;
-  /** The bytes are HTTP/2, which we do not read yet. */
-  readonly isHttp2: boolean;
   readonly applications: Applications;
   readonly liveSet: LiveSet;
   readonly deps: ProxyDependencies;
   /** Set when the client was silent where HTTP is possible: serves the connection as HTTP after all. */
-  readonly onHttp?: (() => void) | undefined;
+  readonly onHttp?: ((version: HttpVersion) => void) | undefined;
 }
 
 /**
@@ -38,7 +37,7 @@ export function serveOpaqueInbound(options: InboundOpaqueOptions): void {
   live.attempts = 1;
   live.parent = metaKey(policy.current.meta);
   const authorize = (current: ServerPolicy): Verdict =>
-    authorizeConnection(opaqueView(current, options.isHttp2), peer, deps.config.ownNetworks);
+    authorizeConnection(current, peer, deps.config.ownNetworks);
   const verdict = authorize(policy.current);
   live.verdict = verdict.verdict;
   live.authorization = metaKey(verdict.by);
@@ -77,9 +76,9 @@ export function serveOpaqueInbound(options: InboundOpaqueOptions): void {
     clock: deps.clock,
     onHttp:
       options.onHttp &&
-      (() => {
+      ((version) => {
         unsubscribe();
-        options.onHttp!();
+        options.onHttp!(version);
       }),
     dial: async (signal) => ({
       socket: await applications.dial(target, live, signal),
@@ -92,14 +91,18 @@ export function serveOpaqueInbound(options: InboundOpaqueOptions): void {
  * As a connection the client is not authorized, but a request of it may be, by its route: waits for what the client has
  * to say. Anything but HTTP is then refused as it would have been.
  */
-async function waitForHttp(options: InboundOpaqueOptions, onHttp: () => void): Promise<void> {
+async function waitForHttp(
+  options: InboundOpaqueOptions,
+  onHttp: (version: HttpVersion) => void,
+): Promise<void> {
   const { accepted, liveSet, deps } = options;
   const { socket } = accepted;
   const pending = { drain: () => void socket.destroy(), destroy: () => void socket.destroy() };
   liveSet.add(pending);
   const first = await readFirstBytes(socket, deps.config.inbound.detectTimeoutMs, deps.clock);
   pushBack(socket, first);
-  if (first.kind === "bytes" && detectHttp(first.bytes) === "http/1") onHttp();
+  const detected = first.kind === "bytes" ? detectHttp(first.bytes) : "not-http";
+  if (detected !== "not-http") onHttp(detected);
   else serveOpaqueInbound({ ...options, onHttp: undefined });
   liveSet.remove(pending);
 }
@@ -112,14 +115,4 @@ export function describeInbound(live: LiveExchange, { peer, client, tls, target 
   live.tls = tls;
   live.target = String(target.port);
   live.server = joinHostPort(target.ip, target.port);
-}
-
-/**
- * HTTP/2 passes unread until its codec is here. The server's own authorizations then decide for the whole connection, also where
- * the policy is for HTTP/2 alone; those of single routes cannot, so such a policy lets fewer clients in than it will.
- */
-function opaqueView(policy: ServerPolicy, isHttp2: boolean): ServerPolicy {
-  const { kind } = policy.protocol;
-  if (!isHttp2 || (kind !== "http2" && kind !== "grpc")) return policy;
-  return { ...policy, protocol: { kind: "opaque" } };
 }

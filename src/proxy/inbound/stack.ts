@@ -13,13 +13,13 @@ import { createRescue } from "../layers/rescue.ts";
 import type { ProxySide } from "../proxy-side.ts";
 import { Applications } from "./application.ts";
 import { type InboundShared, serveDirect, serveInbound } from "./connection.ts";
-import { applyPolicy, callApplication, setClientId } from "./http-layers.ts";
+import { applyPolicy, callApplication, restoreHttp1, setClientId } from "./http-layers.ts";
 
 /**
  * The inbound side: what comes to the application.
  *
  *     listener -> accept -> proxy port: mesh TLS, transport header     application's port: sniff TLS, detect
- *       -> HTTP:   in-flight limit -> route, authorization, filters, rate limit -> client id -> application -> response
+ *       -> HTTP:   in-flight limit -> own version -> route, authorization, filters, rate limit -> client id -> application -> response
  *       -> opaque: authorization -> application -> copy both ways
  */
 export function createInboundProxy(deps: ProxyDependencies): ProxySide {
@@ -33,6 +33,7 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
   const called = callApplication(applications, liveSet);
   const identified = setClientId(called);
   const permitted = applyPolicy(identified, deps);
+  const restored = restoreHttp1(permitted);
 
   const onUnexpected = (error: { code: string; message: string }) =>
     log.error("unexpected error", { code: error.code, error: error.message });
@@ -44,7 +45,7 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
     liveSet,
     applications,
     limit: limitInFlight(config.inbound.maxInFlight),
-    requests: permitted,
+    requests: restored,
     rescue: (exchange, cause, isAuthenticated) =>
       isAuthenticated ? rescuePeer(exchange, cause) : rescueStranger(exchange, cause),
   };

@@ -1,4 +1,6 @@
 import { type MeshError, toMeshError } from "../../base/error.ts";
+import { reasonPhrase } from "../../wire/http-reasons.ts";
+import { Fields } from "../../wire/http1-fields.ts";
 import { ResponseHead } from "../../wire/http1-head.ts";
 import type { ServerExchange } from "../http/server-exchange.ts";
 
@@ -32,9 +34,11 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   TLS_IDENTITY_MISMATCH: { status: 502, close: true, reason: "identity mismatch" },
   TLS_NO_CERTIFICATE: { status: 502, close: true, reason: "no certificate" },
   UPSTREAM_CLOSED: { status: 502, close: true },
+  UPSTREAM_RESET: { status: 502, close: false, reason: "stream reset" },
   UPSTREAM_MALFORMED: { status: 502, close: true },
   ROUTE_NOT_FOUND: { status: 404, close: false, reason: "no route" },
   BACKEND_MISSING: { status: 502, close: true, reason: "no backend" },
+  HTTP_2_CONNECT: { status: 501, close: false, reason: "CONNECT over HTTP/2" },
   IDENTITY_REQUIRED: { status: 502, close: true, reason: "identity required" },
   REQUEST_UNAUTHORIZED: { status: 403, close: false, reason: "unauthorized" },
   REQUEST_RATE_LIMITED: { status: 429, close: false, reason: "rate limited" },
@@ -72,13 +76,18 @@ export function createRescue(options: RescueOptions): (exchange: ServerExchange,
     exchange.live.error = answer.reason ?? error.message;
     if (error.code.endsWith("_TIMEOUT") || error.code === "BALANCER_FAILFAST") exchange.live.timedOut = true;
     if (answer.close) exchange.mustClose = true;
+    const isInformational = options.isInformational(exchange);
+    // Edits belong to the routes' filters, which apply to what a backend answers.
+    exchange.responseEdits.length = 0;
+    if (exchange.live.protocol === "grpc") {
+      answerGrpc(exchange, grpcStatusOf(answer.status), isInformational ? error.message : "");
+      return;
+    }
     const head = emptyResponse(answer.status);
-    if (options.isInformational(exchange)) {
+    if (isInformational) {
       head.fields.append("l5d-proxy-error", headerText(error.message));
       if (answer.close) head.fields.append("l5d-proxy-connection", "close");
     }
-    // Edits belong to the routes' filters, which apply to what a backend answers.
-    exchange.responseEdits.length = 0;
     answerLocally(exchange, head);
   };
 }
@@ -89,33 +98,58 @@ export function answerLocally(exchange: ServerExchange, head: ResponseHead): voi
   exchange.sendEnd(undefined);
 }
 
+/**
+ * Answers a gRPC call, or ends an answer that has begun. Where nothing was sent yet, head and trailers are one.
+ *
+ * @param message "" when the client may not know
+ * @see gRPC over HTTP/2, "Trailers-Only"
+ */
+export function answerGrpc(exchange: ServerExchange, status: number, message: string): void {
+  if (exchange.state === "responding") {
+    const trailers = new Fields();
+    appendGrpcStatus(trailers, status, message);
+    exchange.sendEnd(trailers);
+    return;
+  }
+  const head = new ResponseHead();
+  head.status = 200;
+  head.fields.append("content-type", "application/grpc");
+  appendGrpcStatus(head.fields, status, message);
+  if (message !== "") head.fields.append("l5d-proxy-error", headerText(message));
+  answerLocally(exchange, head);
+}
+
+function appendGrpcStatus(fields: Fields, status: number, message: string): void {
+  fields.append("grpc-status", String(status));
+  // Percent-encoded as gRPC wants it; what is printable passes.
+  if (message !== "") fields.append("grpc-message", headerText(message).replace(/%/g, "%25"));
+}
+
+/** What a status of ours is called in gRPC. */
+export function grpcStatusOf(status: number): number {
+  return GRPC_STATUSES[status] ?? GRPC_INTERNAL;
+}
+
+const GRPC_INTERNAL = 13;
+/** @see reference: proxy section 13 */
+const GRPC_STATUSES: Readonly<Record<number, number>> = {
+  403: 7,
+  404: 5,
+  429: 8,
+  431: 8,
+  501: 12,
+  502: 14,
+  503: 14,
+  504: 4,
+};
+
 export function emptyResponse(status: number): ResponseHead {
   const head = new ResponseHead();
   head.status = status;
-  head.reason = REASONS[status] ?? "";
+  head.reason = reasonPhrase(status);
   if (status >= 200 && status !== 204 && status !== 304) head.fields.append("content-length", "0");
   return head;
 }
-
-const REASONS: Readonly<Record<number, string>> = {
-  200: "OK",
-  301: "Moved Permanently",
-  302: "Found",
-  303: "See Other",
-  307: "Temporary Redirect",
-  308: "Permanent Redirect",
-  400: "Bad Request",
-  403: "Forbidden",
-  404: "Not Found",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  505: "HTTP Version Not Supported",
-};
 
 /** Messages may quote a peer; nothing of it may end the line. */
 function headerText(message: string): string {

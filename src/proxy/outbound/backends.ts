@@ -6,7 +6,7 @@ import type { Backend } from "../../policy/outbound.ts";
 import { Balancer } from "../balance/balancer.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
 import { HttpOrigin } from "../http/origin.ts";
-import { dialEndpoint, endpointTls } from "./dial-endpoint.ts";
+import { dialEndpoint, endpointTls, isLocal } from "./dial-endpoint.ts";
 
 /** An endpoint for connections whose bytes we do not read. */
 export interface OpaqueOrigin {
@@ -105,7 +105,8 @@ export class Backends {
   #createHttpOrigin(endpoint: Endpoint): HttpOrigin {
     const { clock, recorder, config } = this.#deps;
     return new HttpOrigin({
-      dial: (live, signal) => dialEndpoint(endpoint, "http/1", this.#deps, live, signal),
+      dial: (live, signal, version) => dialEndpoint(endpoint, version, this.#deps, live, signal),
+      upgrades: endpoint.protocolHint === "h2" && !isLocal(endpoint, this.#deps),
       createTransport: (live) => createEndpointTransport(endpoint, live, this.#deps),
       recorder,
       clock,

@@ -6,7 +6,9 @@ import type { OutboundPolicy } from "../../policy/outbound.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { OutboundTarget, ProxyDependencies, Watched } from "../dependencies.ts";
 import { detectConnection } from "../detect/detect-http.ts";
-import { type HttpHandler, HttpServerConnection } from "../http/server-connection.ts";
+import type { HttpVersion } from "../http/client-channel.ts";
+import { createServerConnection } from "../http/create-server-connection.ts";
+import type { HttpHandler } from "../http/server-connection.ts";
 import type { Rescue } from "../http/server-exchange.ts";
 import type { Backends } from "./backends.ts";
 import { discoverWithin, targetName } from "./discover.ts";
@@ -27,9 +29,9 @@ export interface OutboundShared {
 /**
  * Serves a connection whose target is known: of a service's own listener, of redirected traffic, or inside a CONNECT tunnel.
  *
- *     discover -> by policy: http1 -> HTTP      opaque, tls, http2, grpc -> opaque
- *                            detect -> first bytes -> HTTP/1 -> HTTP     anything else -> opaque
- *                                      silence -> opaque, until a late client turns out to speak HTTP/1
+ *     discover -> by policy: http1, http2, grpc -> HTTP of that version      opaque, tls -> opaque
+ *                            detect -> first bytes -> HTTP of their version     anything else -> opaque
+ *                                      silence -> opaque, until a late client turns out to speak HTTP
  */
 export async function serveOutbound(
   accepted: Accepted,
@@ -76,12 +78,12 @@ async function serveByProtocol(
   shared: OutboundShared,
 ): Promise<void> {
   const { protocol } = watched.current;
-  const asHttp = (): void =>
-    serveHttp(accepted, targetName(target), shared, {
+  const asHttp = (version: HttpVersion): void =>
+    serveHttp(accepted, version, targetName(target), shared, {
       handle: (exchange) => shared.requests.handle(exchange, watched.current),
     });
-  if (protocol === "http1") {
-    asHttp();
+  if (protocol === "http1" || protocol === "http2" || protocol === "grpc") {
+    asHttp(protocol === "http1" ? "http/1" : "http/2");
     return;
   }
   const detected =
@@ -90,8 +92,8 @@ async function serveByProtocol(
     // A client that came and went asked for nothing; telling its server would be noise.
     accepted.socket.destroy();
     accepted.released("");
-  } else if (detected === "http/1") {
-    asHttp();
+  } else if (detected === "http/1" || detected === "http/2") {
+    asHttp(detected);
   } else {
     const { deps, backends, liveSet } = shared;
     serveOpaqueOutbound({
@@ -109,12 +111,13 @@ async function serveByProtocol(
 /** Serves HTTP on a connection: each request goes through the limit, then to `next`. */
 export function serveHttp(
   accepted: Accepted,
+  version: HttpVersion,
   target: string,
   shared: OutboundShared,
   next: HttpHandler,
 ): void {
   const { deps, liveSet, rescue } = shared;
-  const connection = new HttpServerConnection({
+  const connection = createServerConnection(version, {
     socket: accepted.socket,
     transport: accepted.transport,
     direction: "outbound",

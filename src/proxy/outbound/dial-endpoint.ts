@@ -19,12 +19,12 @@ export function endpointTls(endpoint: Endpoint, deps: ProxyDependencies): string
  * Opens a connection to an endpoint: TCP, then mesh TLS when discovery gave an identity, then the transport header when the
  * peer takes it. The connect timeout covers all of it.
  *
- * @param session  `http/1`, or undefined for opaque bytes
+ * @param session  what follows; undefined for opaque bytes
  * @throws MeshError `DIAL_*`, `TLS_*`
  */
 export async function dialEndpoint(
   endpoint: Endpoint,
-  session: "http/1" | undefined,
+  session: "http/1" | "http/2" | undefined,
   deps: ProxyDependencies,
   live: LiveExchange,
   signal: AbortSignal,
@@ -73,7 +73,7 @@ export async function dialEndpoint(
 }
 
 /** A pod that reaches itself through its Service needs no TLS with itself. */
-function isLocal(endpoint: Endpoint, { config }: ProxyDependencies): boolean {
+export function isLocal(endpoint: Endpoint, { config }: ProxyDependencies): boolean {
   return config.inbound.ips?.has(endpoint.ip) ?? false;
 }
 

@@ -7,10 +7,12 @@ import { selectRoute } from "../../policy/select-route.ts";
 import type { ResponseHead } from "../../wire/http1-head.ts";
 import type { Balancer, Lease, Waiter } from "../balance/balancer.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
-import { Attempt } from "../http/attempt.ts";
+import { Attempt, wantsUpgrade } from "../http/attempt.ts";
+import type { HttpVersion } from "../http/client-channel.ts";
 import type { HttpOrigin } from "../http/origin.ts";
 import { originTarget, type ServerExchange } from "../http/server-exchange.ts";
 import { filterExchange } from "../layers/apply-filters.ts";
+import { markOrigProto, ORIG_PROTO } from "../layers/orig-proto.ts";
 import { type Backends, describeEndpoint } from "./backends.ts";
 import { chooseBackend } from "./choose-backend.ts";
 import { Retries } from "./retry.ts";
@@ -158,11 +160,14 @@ class BalancedRequest implements Waiter<HttpOrigin> {
     this.#exchange.record();
     const { authorityOverride } = lease.endpoint;
     if (authorityOverride !== undefined) this.#exchange.request.fields.set("host", authorityOverride);
+    const version = versionFor(this.#exchange, lease.value);
+    markOrigProto(this.#exchange, version);
     const { clock } = this.#deps;
     const sentAt = clock.monotonic();
     new Attempt({
       exchange: this.#exchange,
       origin: lease.value,
+      version,
       target: this.#exchange.rewrittenTarget ?? originTarget(this.#exchange.request),
       live: this.#liveSet,
       observer: {
@@ -208,8 +213,17 @@ class BalancedRequest implements Waiter<HttpOrigin> {
   }
 }
 
+/** HTTP/2 stays what it is; HTTP/1 is carried over it where the other proxy takes that, unless it may become a tunnel. */
+function versionFor(exchange: ServerExchange, origin: HttpOrigin): HttpVersion {
+  if (exchange.request.isHttp2) return "http/2";
+  return origin.upgrades && !wantsUpgrade(exchange) && exchange.request.form !== "authority"
+    ? "http/2"
+    : "http/1";
+}
+
 /** What the peer proxy says to us is not for the application. */
 function stripProxyHeaders(head: ResponseHead): void {
+  if (head.fields.has(ORIG_PROTO)) head.fields.remove(ORIG_PROTO);
   if (head.fields.has("l5d-proxy-error")) head.fields.remove("l5d-proxy-error");
   if (head.fields.has("l5d-proxy-connection")) head.fields.remove("l5d-proxy-connection");
 }

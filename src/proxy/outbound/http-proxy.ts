@@ -3,6 +3,8 @@ import type { OutboundPolicy } from "../../policy/outbound.ts";
 import { ResponseHead } from "../../wire/http1-head.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { OutboundTarget, Watched } from "../dependencies.ts";
+import { detectConnection } from "../detect/detect-http.ts";
+import type { HttpVersion } from "../http/client-channel.ts";
 import type { ServerExchange } from "../http/server-exchange.ts";
 import { type OutboundShared, serveHttp, serveOutbound, targetMissing } from "./connection.ts";
 import { discoverWithin, targetName } from "./discover.ts";
@@ -10,13 +12,28 @@ import { discoverWithin, targetName } from "./discover.ts";
 /**
  * Serves the explicit HTTP proxy port: each request goes where its absolute target, its CONNECT target or its Host says.
  */
-export function serveHttpProxy(accepted: Accepted, shared: OutboundShared): void {
+export async function serveHttpProxy(accepted: Accepted, shared: OutboundShared): Promise<void> {
+  const { socket } = accepted;
+  const pending = { drain: () => void socket.destroy(), destroy: () => void socket.destroy() };
+  shared.liveSet.add(pending);
+  const detected = await detectConnection(socket, shared.deps.clock);
+  if (detected === "closed") {
+    socket.destroy();
+    accepted.released("");
+  } else {
+    // What is neither gets its answer from the decoder of HTTP/1.
+    serveProxyRequests(accepted, detected === "http/2" ? "http/2" : "http/1", shared);
+  }
+  shared.liveSet.remove(pending);
+}
+
+function serveProxyRequests(accepted: Accepted, version: HttpVersion, shared: OutboundShared): void {
   const targets = new Map<string, Promise<Watched<OutboundPolicy>>>();
   const released = (errno: string): void => {
     for (const watched of targets.values()) watched.then((held) => held.release()).catch(() => {});
     accepted.released(errno);
   };
-  serveHttp({ ...accepted, released }, "", shared, {
+  serveHttp({ ...accepted, released }, version, "", shared, {
     handle(exchange) {
       const target = requestTarget(exchange);
       if (!target) return exchange.fail(targetMissing(exchange.live.authority));

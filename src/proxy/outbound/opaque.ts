@@ -7,6 +7,7 @@ import type { Distribution, OutboundPolicy } from "../../policy/outbound.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { Balancer, Lease } from "../balance/balancer.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
+import type { HttpVersion } from "../http/client-channel.ts";
 import { forwardOpaque } from "../tcp/forward-opaque.ts";
 import { type Backends, createEndpointTransport, describeEndpoint, type OpaqueOrigin } from "./backends.ts";
 import { chooseBackend } from "./choose-backend.ts";
@@ -20,7 +21,7 @@ export interface OutboundOpaqueOptions {
   readonly liveSet: LiveSet;
   readonly deps: ProxyDependencies;
   /** See ForwardOptions. */
-  readonly onHttp?: (() => void) | undefined;
+  readonly onHttp?: ((version: HttpVersion) => void) | undefined;
 }
 
 /** Forwards a connection whose bytes are not read: route, backend, endpoint, then copying. */
@@ -59,19 +60,10 @@ interface ChosenRoute {
   readonly refused: "forbidden" | "invalid" | undefined;
 }
 
-/**
- * The first opaque route. A policy that speaks of HTTP/2 only has none: until the HTTP/2 codec is here its connections are
- * forwarded unread, to where its first HTTP route would send them.
- */
+/** The first opaque route. A policy that speaks of HTTP only has none. */
 function opaqueRoute(policy: OutboundPolicy): ChosenRoute | undefined {
   const opaque = policy.opaqueRoutes[0];
-  if (opaque) return { name: metaKey(opaque.meta), backends: opaque.backends, refused: opaque.refused };
-  if (policy.protocol !== "http2" && policy.protocol !== "grpc") return undefined;
-  for (const route of policy.httpRoutes) {
-    const rule = route.rules[0];
-    if (rule) return { name: metaKey(route.meta), backends: rule.backends, refused: undefined };
-  }
-  return undefined;
+  return opaque && { name: metaKey(opaque.meta), backends: opaque.backends, refused: opaque.refused };
 }
 
 /** Tries endpoints until one connects, as long as the balancer has any or the failfast time lasts. */

@@ -87,7 +87,11 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
       }
       for (const address of config.outbound.listen) {
         listeners.push(
-          await listen(address, "outbound HTTP proxy", (socket) => serveHttpProxy(accept(socket), shared)),
+          await listen(
+            address,
+            "outbound HTTP proxy",
+            (socket) => void serveHttpProxy(accept(socket), shared),
+          ),
         );
       }
       for (const service of config.outbound.services) {

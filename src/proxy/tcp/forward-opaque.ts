@@ -6,6 +6,7 @@ import type { Drainable, LiveSet } from "../../net/live-set.ts";
 import type { LiveExchange, LiveTransport, Recorder } from "../../observe/live-exchange.ts";
 import { detectHttp } from "../../wire/http-detect.ts";
 import type { Accepted } from "../accept/accepted.ts";
+import type { HttpVersion } from "../http/client-channel.ts";
 import { Splice } from "./splice.ts";
 
 export interface DialledServer {
@@ -23,9 +24,9 @@ export interface ForwardOptions {
   readonly dial: (signal: AbortSignal) => Promise<DialledServer>;
   /**
    * Set when the client has been silent and its port has detection: takes the connection over should the client be the first
-   * to speak, and speak HTTP/1. It has then left no trace here.
+   * to speak, and speak HTTP. It has then left no trace here.
    */
-  readonly onHttp?: (() => void) | undefined;
+  readonly onHttp?: ((version: HttpVersion) => void) | undefined;
 }
 
 /** A forwarded connection that can be cut from outside. */
@@ -42,7 +43,7 @@ export function forwardOpaque(options: ForwardOptions): Forwarded {
 }
 
 /**
- *     (silent client) speculating --client speaks HTTP/1 first--> handed over
+ *     (silent client) speculating --client speaks HTTP first--> handed over
  *                         | server speaks, or the client speaks something else, or ends
  *                         v
  *     (else) ---------> committed --dialled--> copying --both ended--> over
@@ -89,7 +90,7 @@ class OpaqueForward implements Forwarded, Drainable {
   /** A paused socket does not tell that its client left; one that breaks does. */
   readonly #onClientClosed = (): void => this.cut("client closed the connection");
 
-  async #speculate(dialled: Promise<DialledServer>, onHttp: () => void): Promise<void> {
+  async #speculate(dialled: Promise<DialledServer>, onHttp: (version: HttpVersion) => void): Promise<void> {
     const { accepted, clock, liveSet } = this.#options;
     const stop = new AbortController();
     const client = readFirstBytes(accepted.socket, undefined, clock, stop.signal);
@@ -106,15 +107,15 @@ class OpaqueForward implements Forwarded, Drainable {
     stop.abort();
     const first = await client;
     pushBack(accepted.socket, first);
-    const isHttp = speaker === "client" && first.kind === "bytes" && detectHttp(first.bytes) === "http/1";
-    if (!isHttp) {
+    const detected = speaker === "client" && first.kind === "bytes" ? detectHttp(first.bytes) : "not-http";
+    if (detected === "not-http") {
       this.#commit(dialled);
       return;
     }
     accepted.socket.off("close", this.#onClientClosed);
     this.#abort.abort();
     dialled.then(({ socket }) => socket.destroy()).catch(() => {});
-    onHttp();
+    onHttp(detected);
     liveSet.remove(this);
   }
 

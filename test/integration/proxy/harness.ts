@@ -231,6 +231,8 @@ export interface MeshOptions {
   readonly appPort: number;
   /** False: the endpoint has no identity, and is the application's own port. Default true. */
   readonly isMeshed?: boolean;
+  /** Hint of the endpoint: HTTP/1 is carried over HTTP/2 with `h2`. Default none. */
+  readonly protocolHint?: Endpoint["protocolHint"];
   readonly serverPolicy?: Partial<ServerPolicy>;
   readonly outboundPolicy?: Partial<OutboundPolicy>;
   /** Identity that discovery claims for the server. */
@@ -277,6 +279,7 @@ export async function createMesh(t: TestContext, options: MeshOptions): Promise<
     ? endpoint(podPort, {
         tls: { identity: options.expectedIdentity ?? SERVER_ID, serverName: SERVER_ID },
         opaqueTransportPort: directPort,
+        protocolHint: options.protocolHint,
       })
     : endpoint(options.appPort);
   const path = `${SERVICE}:80`;

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { connect as connectTls } from "node:tls";
@@ -75,45 +74,6 @@ test("each half of a connection closes for itself", async (t) => {
   const client = dialRaw(t, mesh.servicePort);
   client.write("\x01\x02binary question").end();
   assert.equal(await client.untilEnd(), "got \x01\x02binary question");
-});
-
-test("bytes that look like HTTP/2 pass unread and labelled opaque, inside mesh TLS", async (t) => {
-  const server = createHttp2Server((request, response) => {
-    response.setHeader("x-path", request.url);
-    response.end("h2");
-  });
-  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  t.after(() => server.close());
-  const appPort = (server.address() as { port: number }).port;
-  const mesh = await createMesh(t, { appPort });
-  const session = connectHttp2(`http://${HOST}:${mesh.servicePort}`);
-  t.after(() => session.destroy());
-  const stream = session.request({ ":path": "/over" });
-  const [path, body] = await new Promise<[string, string]>((resolve, reject) => {
-    let text = "";
-    let seen = "";
-    stream.on("response", (headers) => {
-      seen = String(headers["x-path"]);
-    });
-    stream.on("data", (chunk) => {
-      text += chunk;
-    });
-    stream.on("end", () => resolve([seen, text]));
-    stream.on("error", reject);
-  });
-  assert.deepEqual([path, body], ["/over", "h2"]);
-  session.close();
-  const [record] = await mesh.client.closedCount(1);
-  assert.equal(record!.protocol, "opaque");
-  assert.equal(record!.tls, "true");
-});
-
-test("an HTTP/2 policy sends connections where its first route goes", async (t) => {
-  const appPort = await listenRaw(t, (socket) => void socket.pipe(socket));
-  const mesh = await createMesh(t, { appPort, outboundPolicy: { protocol: "grpc", opaqueRoutes: [] } });
-  const client = dialRaw(t, mesh.servicePort);
-  client.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-  await client.until("SM\r\n\r\n");
 });
 
 test("a connection that no authorization covers is closed without the application's hearing of it", async (t) => {

@@ -4,7 +4,7 @@ import type { H2Error } from "../../../src/wire/h2-error.ts";
 import { H2FrameReader, type H2FrameSink } from "../../../src/wire/h2-frame-reader.ts";
 import { h2CodeName } from "../../../src/wire/h2-protocol.ts";
 import { DEFAULT_H2_SETTINGS, type H2Settings } from "../../../src/wire/h2-settings.ts";
-import type { H2Stream, H2StreamListener } from "../../../src/wire/h2-stream.ts";
+import type { H2Reset, H2Stream, H2StreamListener } from "../../../src/wire/h2-stream.ts";
 import { HpackEncoder } from "../../../src/wire/hpack-encoder.ts";
 import type { Fields } from "../../../src/wire/http1-fields.ts";
 import { RequestHead, ResponseHead } from "../../../src/wire/http1-head.ts";
@@ -27,15 +27,15 @@ export class StreamLog implements H2StreamListener {
   responseHead(head: ResponseHead, endStream: boolean): void {
     this.events.push(`head ${head.status} ${head.body}${endStream ? " end" : ""}`);
   }
-  data(view: Buffer): boolean {
+  bodyData(view: Buffer): boolean {
     this.body += view.toString("latin1");
     return this.takes;
   }
-  end(trailers: Fields | undefined): void {
+  bodyEnd(trailers: Fields | undefined): void {
     this.events.push(`end ${JSON.stringify(trailers?.entries() ?? [])}`);
   }
-  reset(code: number, _message: string, isRefused: boolean): void {
-    this.events.push(`reset ${h2CodeName(code)}${isRefused ? " refused" : ""}`);
+  wasReset(code: number, _message: string, how: H2Reset): void {
+    this.events.push(`reset ${h2CodeName(code)}${how === "reset" ? "" : ` ${how}`}`);
   }
   drained(): void {
     this.drains++;

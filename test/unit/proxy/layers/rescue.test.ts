@@ -23,7 +23,7 @@ function rescue(cause: unknown, isInformational = true): Answered {
     sendData: () => true,
     sendEnd() {},
     upgrade: () => assert.fail("no upgrade"),
-    abort: () => assert.fail("no abort"),
+    cut: () => assert.fail("nothing is cut"),
   };
   const recorder = {
     opened() {},
@@ -70,6 +70,8 @@ const TABLE: Readonly<Record<string, readonly [status: number, closes: boolean]>
   TLS_NO_CERTIFICATE: [502, true],
   UPSTREAM_CLOSED: [502, true],
   UPSTREAM_MALFORMED: [502, true],
+  UPSTREAM_RESET: [502, false],
+  HTTP_2_CONNECT: [501, false],
   ROUTE_NOT_FOUND: [404, false],
   BACKEND_MISSING: [502, true],
   IDENTITY_REQUIRED: [502, true],
