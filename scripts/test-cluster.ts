@@ -115,7 +115,8 @@ function prepareMesh(kubectl: Kubectl, kubeconfig: string, ours: boolean): void 
 function removeMesh(kubectl: Kubectl): void {
   // By label and name rather than by `meshctl uninstall`: this must work whatever state a broken version left.
   const component = "meshctl.io/control-plane-component";
-  const kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings";
+  const kinds =
+    "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings";
   kubectl("delete", kinds, "-l", component);
   const crds = kubectl("get", "crd", "-o", "name").split("\n");
   const own = crds.filter((name) => /\.meshctl\.io$/.test(name));
