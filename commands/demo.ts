@@ -12,6 +12,7 @@ import type { Progress } from "../src/demo/progress.ts";
 import type { KubeClient } from "../src/kube/client.ts";
 import type { LocalCluster } from "../src/local/cluster.ts";
 import { defaultValues } from "../src/values/defaults.ts";
+import { LOCAL_VALUES } from "../src/values/local.ts";
 import type { Values } from "../src/values/values.ts";
 import { meshctlCommand } from "./dev/meshctl-command.ts";
 
@@ -114,10 +115,9 @@ async function startMesh(
   progress.step("every pod is ready");
 }
 
-/** What an installation in the local cluster says that one elsewhere does not (design: the local cluster's network). */
 function localValues(): Values {
   const values = defaultValues(VERSION);
-  return { ...values, clusterNetworks: "127.0.0.0/8", proxy: { ...values.proxy, capture: "explicit" } };
+  return { ...values, ...LOCAL_VALUES, proxy: { ...values.proxy, ...LOCAL_VALUES.proxy } };
 }
 
 async function connect(cluster: LocalCluster, env: CommandContext["env"]): Promise<KubeClient> {

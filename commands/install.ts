@@ -3,10 +3,11 @@ import { resolve } from "node:path";
 import { systemClock } from "../src/base/clock.ts";
 import { VERSION } from "../src/base/version.ts";
 import type { Command, CommandContext } from "../src/cli/command.ts";
-import { INSTALL_FLAGS, valuesFromFlags } from "../src/install/install-flags.ts";
+import { INSTALL_FLAGS, type ValuesRequest, valuesFromFlags } from "../src/install/install-flags.ts";
 import { openCluster, readIdentityFiles, readTextFrom } from "../src/install/install-inputs.ts";
 import { planInstall } from "../src/install/plan-install.ts";
 import { printObjects } from "../src/install/print-objects.ts";
+import { LOCAL_VALUES } from "../src/values/local.ts";
 import { PROXY_FLAGS } from "../src/values/proxy-flags.ts";
 
 export const command: Command = {
@@ -14,7 +15,8 @@ export const command: Command = {
   summary: "print the manifests of an installation",
   description:
     "Prints custom resource definitions and control plane, in the order to apply them; changes nothing itself.\n" +
-    "A trust anchor is generated unless one is given. An existing installation is refused.",
+    "A trust anchor is generated unless one is given. An existing installation is refused. In a cluster of `meshctl dev` the\n" +
+    "values that it needs (proxy.capture=explicit, clusterNetworks=127.0.0.0/8) are the defaults.",
   flags: [
     { name: "crds", type: "boolean", summary: "only the custom resource definitions" },
     { name: "skip-crds", type: "boolean", summary: "only the control plane" },
@@ -86,15 +88,18 @@ export const command: Command = {
   ],
   async run(options, _args, context, given) {
     const readText = readTextFrom((name) => readFile(resolve(context.cwd, name), "utf8"), fetch);
-    const values = await valuesFromFlags({
+    const request: ValuesRequest = {
       version: VERSION,
       namespace: context.globals.meshctlNamespace,
       options,
       given,
       readFile: readText,
-    });
+    };
+    // Before the cluster is asked: a wrong flag needs no cluster to be wrong.
+    let values = await valuesFromFlags(request);
     const identity = await readIdentityFiles(options, readText);
-    const cluster = await openCluster(options, values.namespace, () => kubeClient(context));
+    const { local, ...cluster } = await openCluster(options, values.namespace, () => kubeClient(context));
+    if (local) values = await valuesFromFlags({ ...request, suited: LOCAL_VALUES });
     const objects = await planInstall({
       values,
       parts: options.crds === true ? "crds" : options.skipCrds === true ? "control-plane" : "all",

@@ -1,6 +1,7 @@
 import { MeshError } from "../base/error.ts";
 import type { KubeObject } from "../base/kube-object.ts";
 import { CONFIG_MAP_NAME, ISSUER_SECRET_NAME } from "../base/names.ts";
+import { LOCAL_RUNTIME_PREFIX } from "../values/local.ts";
 
 /** The one request that installing needs. A KubeClient is one. */
 export interface ObjectReader {
@@ -24,6 +25,23 @@ export async function refuseExisting(reader: ObjectReader, namespace: string): P
     message: `namespace "${namespace}" has an installation already: ConfigMap ${CONFIG_MAP_NAME} exists there`,
     hint: "change it with `meshctl upgrade | kubectl apply -f -`, or print the manifests regardless with --ignore-cluster (that replaces its certificates)",
   });
+}
+
+/**
+ * Whether the cluster is a local one, whose pods are processes. One that does not say, or may not be asked, is not.
+ */
+export async function isLocalCluster(reader: ObjectReader): Promise<boolean> {
+  try {
+    const { items } = await reader.request<{ readonly items: readonly KubeObject[] }>(
+      "GET",
+      "/api/v1/nodes?limit=1",
+    );
+    const runtime: unknown = items[0]?.status?.nodeInfo?.containerRuntimeVersion;
+    return typeof runtime === "string" && runtime.startsWith(LOCAL_RUNTIME_PREFIX);
+  } catch (caught) {
+    if (caught instanceof MeshError) return false;
+    throw caught;
+  }
 }
 
 /** The trust anchors (`ca.crt`) of an issuer that the operator supplies. @throws MeshError `INSTALL_NO_ISSUER` */

@@ -47,12 +47,14 @@ export interface ValuesRequest {
   /** Parsed options and which of them were given. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly given: ReadonlySet<string>;
+  /** Values that suit the cluster better than the defaults; whatever the user says wins. */
+  readonly suited?: ValueTree;
   /** Reads a values file or URL. */
   readonly readFile: (name: string) => Promise<string>;
 }
 
 /**
- * The values of an installation: defaults, then dedicated flags, then `-f` files, `--set` and `--set-string`; later wins.
+ * The values of an installation: defaults, then what suits the cluster, then dedicated flags, then `-f` files, `--set` and `--set-string`; later wins.
  *
  * @throws MeshError `VALUES_INVALID`, `VALUES_BAD_SET`, `VALUES_BAD_YAML`
  */
@@ -60,6 +62,7 @@ export async function valuesFromFlags(request: ValuesRequest): Promise<Values> {
   const { options, given } = request;
   const listOf = (key: string) => (options[key] as readonly string[] | undefined) ?? [];
   let tree: unknown = { ...defaultValues(request.version), namespace: request.namespace };
+  if (request.suited) tree = mergeTrees(tree, request.suited);
   if (given.has("registry")) tree = mergeTrees(tree, registryTree(options.registry as string));
   if (given.has("image")) tree = mergeTrees(tree, imageTree(options.image as string));
   if (options.identityExternalIssuer === true) {

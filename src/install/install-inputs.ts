@@ -1,5 +1,5 @@
 import { MeshError, systemErrorCode } from "../base/error.ts";
-import { type ObjectReader, readExternalAnchors, refuseExisting } from "./existing.ts";
+import { isLocalCluster, type ObjectReader, readExternalAnchors, refuseExisting } from "./existing.ts";
 import type { InstallRequest } from "./plan-install.ts";
 
 type ReadText = (name: string) => Promise<string>;
@@ -86,8 +86,15 @@ export async function readIdentityFiles(
   };
 }
 
+/** What installing depends on in the cluster. */
+export interface InstallCluster extends Pick<InstallRequest, "externalTrustAnchorsPem"> {
+  /** True for a cluster of `meshctl dev`, which needs LOCAL_VALUES. */
+  readonly local?: true;
+}
+
 /**
- * Asks the cluster what installing depends on: that nothing is there yet, and the anchors of an external issuer.
+ * Asks the cluster what installing depends on: that nothing is there yet, whether it is a local one, and the anchors of an
+ * external issuer.
  *
  * @throws MeshError `INSTALL_EXISTS`, `INSTALL_NO_ISSUER`, `INSTALL_CLUSTER`
  */
@@ -95,7 +102,7 @@ export async function openCluster(
   options: Readonly<Record<string, unknown>>,
   namespace: string,
   connect: () => Promise<ObjectReader & { close(): void }>,
-): Promise<Pick<InstallRequest, "externalTrustAnchorsPem">> {
+): Promise<InstallCluster> {
   const external = options.identityExternalIssuer === true;
   // Definitions alone depend on nothing: they are applied before an installation, and again when some went missing.
   if (options.crds === true && !external) return {};
@@ -123,7 +130,10 @@ export async function openCluster(
   }
   try {
     await refuseExisting(client, namespace);
-    return external ? { externalTrustAnchorsPem: await readExternalAnchors(client, namespace) } : {};
+    return {
+      ...((await isLocalCluster(client)) && { local: true }),
+      ...(external && { externalTrustAnchorsPem: await readExternalAnchors(client, namespace) }),
+    };
   } finally {
     client.close();
   }

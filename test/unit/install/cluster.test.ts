@@ -34,6 +34,17 @@ test("install goes on in an empty cluster, and closes the connection", async () 
   assert.equal(empty.closed, true);
 });
 
+for (const [runtime, local] of [
+  ["process://0.1.0", true],
+  ["containerd://2.2.0", false],
+] as const) {
+  test(`a cluster whose node runs ${runtime} is ${local ? "" : "not "}a local one`, async () => {
+    const nodes = { items: [{ status: { nodeInfo: { containerRuntimeVersion: runtime } } }] };
+    const found = await openCluster({}, "meshctl", async () => cluster({ "/api/v1/nodes?limit=1": nodes }));
+    assert.deepEqual(found, local ? { local: true } : {});
+  });
+}
+
 test("install refuses where an installation exists, and points to upgrade", async () => {
   await assert.rejects(
     openCluster({}, "meshctl", async () => cluster({ [CONFIG]: {} })),

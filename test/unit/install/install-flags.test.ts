@@ -59,3 +59,12 @@ test("an empty image is a usage error", async () => {
     (error) => error instanceof MeshError && error.code === "INSTALL_BAD_IMAGE",
   );
 });
+
+test("what suits the cluster beats the defaults, and loses to whatever the user says", async () => {
+  const base = { version: "1.2.3", namespace: "meshctl", given: new Set(["set"]), readFile: async () => "" };
+  const suited = { clusterNetworks: "127.0.0.0/8", proxy: { capture: "explicit" } };
+  const plain = await valuesFromFlags({ ...base, options: {}, suited });
+  assert.deepEqual([plain.clusterNetworks, plain.proxy.capture], ["127.0.0.0/8", "explicit"]);
+  const told = await valuesFromFlags({ ...base, options: { set: ["proxy.capture=transparent"] }, suited });
+  assert.deepEqual([told.clusterNetworks, told.proxy.capture], ["127.0.0.0/8", "transparent"]);
+});
