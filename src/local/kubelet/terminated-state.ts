@@ -37,7 +37,8 @@ export function terminatedState(run: EndedRun): TerminatedState {
   if (exit.startError !== undefined) return { ...base, reason: "StartError", message: exit.startError };
   if (exit.exitCode !== 0 && !run.wasStopped && PORT_TAKEN.test(log.tail(40, MESSAGE_BYTES_MAX))) {
     const host = launch.env.LISTEN_HOST ?? "";
-    const message = `the container found its port taken, as one that listens on every address does: make it listen on $LISTEN_HOST (${host})`;
+    // Who holds the port is not known here: this container may be the one that wants every address, or meet one that has it.
+    const message = `the container found its port taken: one that listens on every address collides with all others. Make this one listen on $LISTEN_HOST (${host}); if it does, another pod or process holds the port on every address (ss -ltnp shows it)`;
     return { ...base, reason: "AppBindsWildcard", message };
   }
   const reason = exit.exitCode === 0 ? "Completed" : "Error";
