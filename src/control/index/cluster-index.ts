@@ -5,6 +5,7 @@ import { CustomObjects } from "./custom-objects.ts";
 import { MultiMap } from "./multi-map.ts";
 import { RouteIndex } from "./route-index.ts";
 import { isRoute } from "./route-refs.ts";
+import { TargetIndex } from "./target-index.ts";
 import { Topics } from "./topics.ts";
 
 /** What controllers watch and every cluster has. Order is that of start-up: what is looked up first comes first. */
@@ -33,6 +34,8 @@ const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 export class ClusterIndex {
   readonly topics = new Topics();
   readonly routes = new RouteIndex(this.topics);
+  /** Policies by what they are about. */
+  readonly targets = new TargetIndex(this.topics);
   /** Policies and routes; they have topics of their own. */
   readonly custom = new CustomObjects(this.topics, Object.values(CUSTOM_KINDS));
   readonly #namespaces = new Map<string, KubeObject>();
@@ -162,6 +165,7 @@ export class ClusterIndex {
       default:
         this.custom.put(object, isPresent);
         if (isRoute(object)) this.routes.put(object, isPresent);
+        if (TargetIndex.has(object)) this.targets.put(object, isPresent);
     }
   }
 }

@@ -2,6 +2,7 @@ import type { KubeObject } from "../../../base/kube-object.ts";
 import { ALL_NETWORKS } from "../../../policy/default-policy.ts";
 import { CUSTOM_KINDS } from "../../index/custom-kinds.ts";
 import { GATEWAY_GROUP, POLICY_GROUP } from "../../index/route-refs.ts";
+import type { Target } from "../../index/target-index.ts";
 import {
   meshTlsIdentities,
   parseMeshTlsAuthentication,
@@ -145,19 +146,9 @@ function dropped(
 }
 
 /** What the AuthorizationPolicies of a namespace give to a target. */
-export function policyAuthorizations(
-  reader: PolicyReader,
-  namespace: string,
-  isTarget: (target: PolicyTarget) => boolean,
-): AuthzInit[] {
-  const authorizations: AuthzInit[] = [];
-  for (const object of reader.index.custom.list(CUSTOM_KINDS.authorizationPolicy, namespace, reader.track)) {
-    const spec = parseAuthorizationPolicy(object).value;
-    if (!spec || !isTarget(spec.target)) continue;
-    const authorization = policyAuthorization(object, reader);
-    if (authorization) authorizations.push(authorization);
-  }
-  return authorizations;
+export function policyAuthorizations(reader: PolicyReader, namespace: string, target: Target): AuthzInit[] {
+  const policies = reader.index.targets.of("AuthorizationPolicy", namespace, target, reader.track);
+  return policies.flatMap((object) => policyAuthorization(object, reader) ?? []);
 }
 
 function readTarget(ref: ObjectRef, ownNamespace: string): PolicyTarget | undefined {

@@ -98,11 +98,11 @@ function attachedRoutes<T extends object>(
     if (!parsed) return [];
     const group = groupOf(route.apiVersion);
     const value = { group, kind, namespace, name: route.metadata.name! };
-    const authorizations = policyAuthorizations(
-      reader,
-      namespace,
-      (target) => target.kind === kind && target.group === group && target.name === route.metadata.name,
-    );
+    const authorizations = policyAuthorizations(reader, namespace, {
+      group,
+      kind,
+      name: route.metadata.name!,
+    });
     return [{ ...parsed, metadata: { kind: { case: "resource" as const, value } }, authorizations }];
   });
 }

@@ -87,25 +87,23 @@ function protocolOf(
 }
 
 function limitOf({ index, settings, track }: PolicyReader, { metadata }: KubeObject) {
-  const policies = index.custom.list(CUSTOM_KINDS.rateLimit, metadata.namespace ?? "", track);
-  return rateLimitOf(metadata.name!, policies, settings);
+  const { namespace = "", name = "" } = metadata;
+  const target = { group: POLICY_GROUP, kind: "Server", name };
+  return rateLimitOf(index.targets.of("HTTPLocalRateLimitPolicy", namespace, target, track), settings);
 }
 
 /** Everything that lets somebody through to a Server, its own accessPolicy aside. By kind and age, so that answers repeat. */
 function serverAuthorizations(reader: PolicyReader, server: KubeObject): AuthzInit[] {
   const { index, settings, track } = reader;
-  const { namespace = "", name } = server.metadata;
+  const { namespace = "", name = "" } = server.metadata;
   const authorizations: AuthzInit[] = [];
   for (const object of index.custom.list(CUSTOM_KINDS.serverAuthorization, namespace, track)) {
     const authorization = serverAuthorization(object, server, settings);
     if (authorization) authorizations.push(authorization);
   }
   authorizations.push(
-    ...policyAuthorizations(
-      reader,
-      namespace,
-      (target) => target.kind === "Namespace" || (target.kind === "Server" && target.name === name),
-    ),
+    ...policyAuthorizations(reader, namespace, { group: POLICY_GROUP, kind: "Server", name }),
+    ...policyAuthorizations(reader, namespace, { group: "", kind: "Namespace", name: namespace }),
   );
   return authorizations;
 }

@@ -59,15 +59,14 @@ export const parseRateLimit = createParser<RateLimitSpec>((spec, report, object)
   };
 });
 
-/** The limit of a Server: of several policies the oldest, as they come. */
+/** The limit that policies of one Server give it: that of the first that can be read, of which the oldest comes first. */
 export function rateLimitOf(
-  server: string,
   policies: readonly KubeObject[],
   settings: ControlSettings,
 ): RateLimitInit | undefined {
   for (const object of policies) {
     const spec = parseRateLimit(object).value;
-    if (spec?.server !== server) continue;
+    if (!spec) continue;
     const { namespace = "", name = "" } = object.metadata;
     const value = { group: POLICY_GROUP, kind: "HTTPLocalRateLimitPolicy", namespace, name };
     return {
