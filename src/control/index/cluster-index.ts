@@ -1,5 +1,5 @@
 import { normaliseIp } from "../../base/ip.ts";
-import type { KubeObject } from "../../base/kube-object.ts";
+import { type KubeObject, matchesSelector } from "../../base/kube-object.ts";
 import { CUSTOM_KINDS } from "./custom-kinds.ts";
 import { CustomObjects } from "./custom-objects.ts";
 import { MultiMap } from "./multi-map.ts";
@@ -7,6 +7,7 @@ import { RouteIndex } from "./route-index.ts";
 import { isRoute } from "./route-refs.ts";
 import { TargetIndex } from "./target-index.ts";
 import { Topics } from "./topics.ts";
+import type { Track } from "./view.ts";
 
 /** What controllers watch and every cluster has. Order is that of start-up: what is looked up first comes first. */
 export const WATCHED = [
@@ -29,6 +30,7 @@ const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
  * | `pod/<ns>/<name>` | the pod |
  * | `node/<name>` | the node |
  * | `ip/<ip>` | which Services or pods have the address |
+ * | `servers/<ns>/<pod>` | the Servers that select the pod |
  * | `routes/<kind>/<ns>/<name>` | the routes that name the object as their parent |
  */
 export class ClusterIndex {
@@ -41,6 +43,8 @@ export class ClusterIndex {
   readonly #namespaces = new Map<string, KubeObject>();
   readonly #nodes = new Map<string, KubeObject>();
   readonly #pods = new Map<string, KubeObject>();
+  /** Namespace -> names of its pods. */
+  readonly #podNames = new Map<string, Set<string>>();
   readonly #services = new Map<string, KubeObject>();
   /** Service key -> slice name -> slice. */
   readonly #slices = new Map<string, Map<string, KubeObject>>();
@@ -73,6 +77,15 @@ export class ClusterIndex {
 
   pod(namespace: string, name: string): KubeObject | undefined {
     return this.#pods.get(`${namespace}/${name}`);
+  }
+
+  /** Servers that may select a pod: those of its namespace, the oldest first. */
+  serversAround(pod: KubeObject, track: Track): readonly KubeObject[] {
+    const { namespace = "", name } = pod.metadata;
+    track(`servers/${namespace}/${name}`);
+    return this.custom.list(CUSTOM_KINDS.server, namespace, () => {
+      // Told more exactly by the topic above.
+    });
   }
 
   service(namespace: string, name: string): KubeObject | undefined {
@@ -124,6 +137,7 @@ export class ClusterIndex {
         return;
       case "Pod": {
         put(this.#pods, key, isPresent ? object : undefined);
+        this.#putPodName(namespace, name, isPresent);
         const isActive = isPresent && !isFinished(object);
         const onHost = object.spec?.hostNetwork === true;
         const ips: string[] = (object.status?.podIPs ?? []).map((entry: { ip: string }) =>
@@ -163,10 +177,38 @@ export class ClusterIndex {
         return;
       }
       default:
+        if (object.kind === "Server") this.#publishSelected(object);
         this.custom.put(object, isPresent);
         if (isRoute(object)) this.routes.put(object, isPresent);
         if (TargetIndex.has(object)) this.targets.put(object, isPresent);
     }
+  }
+
+  /** Tells the pods that a Server selects, or did before this change. Thousands of others need not look again. */
+  #publishSelected(server: KubeObject): void {
+    const { namespace = "", name = "" } = server.metadata;
+    const before = this.custom.get(CUSTOM_KINDS.server, namespace, name, () => {});
+    for (const podName of this.#podNames.get(namespace) ?? []) {
+      const pod = this.#pods.get(`${namespace}/${podName}`)!;
+      if (selects(server, pod) || selects(before, pod))
+        this.topics.publish(`servers/${namespace}/${podName}`);
+    }
+  }
+
+  #putPodName(namespace: string, name: string, isPresent: boolean): void {
+    const names = this.#podNames.get(namespace) ?? new Set();
+    if (isPresent) this.#podNames.set(namespace, names.add(name));
+    else if (names.delete(name) && names.size === 0) this.#podNames.delete(namespace);
+  }
+}
+
+/** A selector that is none selects nobody. */
+function selects(server: KubeObject | undefined, pod: KubeObject): boolean {
+  const selector = server?.spec?.podSelector;
+  try {
+    return selector !== undefined && matchesSelector(selector, pod.metadata.labels);
+  } catch {
+    return false;
   }
 }
 

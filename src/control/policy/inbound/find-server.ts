@@ -1,5 +1,4 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
-import { CUSTOM_KINDS } from "../../index/custom-kinds.ts";
 import { isOpaquePort } from "../../index/pod-facts.ts";
 import type { PolicyReader } from "./policy-reader.ts";
 import { parseServer, type ServerSpec, selectsPort } from "./server-spec.ts";
@@ -17,7 +16,7 @@ export function findServer(
 ): SelectedServer | undefined {
   const namespace = pod.metadata.namespace ?? "";
   let found: SelectedServer | undefined;
-  for (const object of index.custom.list(CUSTOM_KINDS.server, namespace, track)) {
+  for (const object of index.serversAround(pod, track)) {
     const spec = parseServer(object).value;
     if (!spec || !selectsPort(spec, pod, port)) continue;
     if (found) {

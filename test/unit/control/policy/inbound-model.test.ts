@@ -30,6 +30,10 @@ const TO = (name: string) => `{ group: policy.meshctl.io, kind: Server, name: ${
 const SERVER = (rest: string) => `{ podSelector: {}, port: 80${rest} }`;
 /** For each kind and name, the specs that it may have; broken ones among them. */
 const SPECS: Readonly<Record<string, readonly string[]>> = {
+  "policy.meshctl.io/v1beta3/Server/c": [
+    "{ podSelector: { matchLabels: { app: web } }, port: 80, proxyProtocol: TLS }",
+    "{ podSelector: { matchLabels: { app: other } }, port: 80, accessPolicy: cluster-authenticated }",
+  ],
   "policy.meshctl.io/v1beta3/Server/a": [
     SERVER(""),
     SERVER(", proxyProtocol: HTTP/1"),
@@ -88,6 +92,7 @@ function objectOf(id: string, spec: number, age: number): KubeObject {
     metadata: {
       name,
       namespace: "demo",
+      labels: { app: spec % 2 === 0 ? "web" : "other" },
       creationTimestamp: `2026-01-0${age}T00:00:00Z`,
       resourceVersion: String(++version),
     },
