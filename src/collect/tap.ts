@@ -91,6 +91,9 @@ export async function streamTap(
             handlers.onEvent({ podIndex, pod, line });
           }
         }
+        // Whoever waits for requests would wait for ever without knowing: pods that come later are not tapped.
+        if (!signal.aborted)
+          handlers.onNotice(`${name}: its proxy has ended the stream; new pods need a new tap`);
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof MeshError && error.code === "KUBE_FORBIDDEN") {

@@ -178,6 +178,14 @@ test("tap --to asks for outbound requests to the pods or the service", async (t)
   }
 });
 
+test("tap says when a pod's proxy ends its stream, and ends with the last one", async (t) => {
+  const ending = await rawServer(t, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+  const kube = cluster({ "web-1": ending });
+  const tap = start(t, kube, await findTapTargets(kube, parseTapQuery(INPUT)));
+  await tap.done;
+  assert.deepEqual(tap.notices, ["demo/web-1: its proxy has ended the stream; new pods need a new tap"]);
+});
+
 test("tap --to a service that does not exist is an error, not an endless silence", async () => {
   const query = parseTapQuery({ ...INPUT, to: "svc/nope" });
   await assert.rejects(findTapTargets(cluster({ "web-1": 1 }), query), { code: "KUBE_NOT_FOUND" });
