@@ -27,23 +27,21 @@ const SETTINGS: ControlSettings = {
 };
 
 const TO = (name: string) => `{ group: policy.meshctl.io, kind: Server, name: ${name} }`;
-const SERVER = (rest: string) => `{ podSelector: {}, port: 80${rest} }`;
+const SERVER = (rest: string, app = "web") =>
+  `{ podSelector: { matchLabels: { app: ${app} } }, port: 80${rest} }`;
 /** For each kind and name, the specs that it may have; broken ones among them. */
 const SPECS: Readonly<Record<string, readonly string[]>> = {
-  "policy.meshctl.io/v1beta3/Server/c": [
-    "{ podSelector: { matchLabels: { app: web } }, port: 80, proxyProtocol: TLS }",
-    "{ podSelector: { matchLabels: { app: other } }, port: 80, accessPolicy: cluster-authenticated }",
-  ],
   "policy.meshctl.io/v1beta3/Server/a": [
     SERVER(""),
+    SERVER(", proxyProtocol: HTTP/1", "other"),
     SERVER(", proxyProtocol: HTTP/1"),
     SERVER(", proxyProtocol: no"),
   ],
   "policy.meshctl.io/v1beta3/Server/b": [
     SERVER(", accessPolicy: audit"),
-    SERVER(", proxyProtocol: opaque"),
+    SERVER(", proxyProtocol: opaque", "other"),
     SERVER(", proxyProtocol: gRPC"),
-    "{ podSelector: { matchLabels: { app: other } }, port: 80 }",
+    "{ podSelector: {}, port: 80, proxyProtocol: TLS }",
   ],
   "policy.meshctl.io/v1beta1/ServerAuthorization/s": [
     "{ server: { name: a }, client: { unauthenticated: true } }",
