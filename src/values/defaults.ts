@@ -28,7 +28,7 @@ export function defaultValues(version: string, imageName = "meshctl"): Values {
     controllerUid: 2103,
     webhookFailurePolicy: "Ignore",
     disableIpv6: true,
-    enableH2Upgrade: false,
+    enableH2Upgrade: true,
     identity: {
       issuer: { issuanceLifetime: "24h0m0s", clockSkewAllowance: "20s", scheme: "meshctl.io/tls" },
     },

@@ -7,6 +7,7 @@ import type { H2Reset, H2Stream, H2StreamListener } from "../../wire/h2-stream.t
 import type { Fields } from "../../wire/http1-fields.ts";
 import type { ResponseHead } from "../../wire/http1-head.ts";
 import { type ClientChannel, type ClientRequest, hasBody, type ResponseSink } from "./client-channel.ts";
+import { H2Liveness, PEER_ANSWER_MS, PEER_SILENCE_MS } from "./h2-liveness.ts";
 import { H2Session } from "./h2-session.ts";
 
 export interface H2ClientOptions {
@@ -21,6 +22,7 @@ export interface H2ClientOptions {
 /** Speaks HTTP/2 to one server; each request is a stream. */
 export class H2ClientConnection {
   readonly #session: H2Session;
+  readonly #liveness: H2Liveness;
   /** Streams that were promised and have not begun. */
   #reserved = 0;
   #isRetired = false;
@@ -41,7 +43,18 @@ export class H2ClientConnection {
           options.onChange();
         },
       },
-      onClosed: (errno) => options.onClosed(this, errno),
+      onClosed: (errno) => {
+        this.#liveness.stop();
+        options.onClosed(this, errno);
+      },
+    });
+    this.#liveness = new H2Liveness({
+      connection: this.#session.connection,
+      transport: options.transport,
+      clock: options.clock,
+      silenceMs: PEER_SILENCE_MS,
+      answerMs: PEER_ANSWER_MS,
+      onDead: () => this.#session.destroy("ETIMEDOUT"),
     });
     this.#session.start();
   }
@@ -64,7 +77,10 @@ export class H2ClientConnection {
 
   open(listener: H2StreamListener): H2Stream | undefined {
     this.#reserved--;
-    return this.#session.connection.canOpen ? this.#session.connection.open(listener) : undefined;
+    if (!this.#session.connection.canOpen) return undefined;
+    const stream = this.#session.connection.open(listener);
+    this.#liveness.watch();
+    return stream;
   }
 
   unreserve(): void {

@@ -82,7 +82,9 @@ export class H2Session {
     socket.end();
   }
 
-  destroy(): void {
+  /** Cuts the connection. @param errno why, when the socket has no reason of its own */
+  destroy(errno = ""): void {
+    this.#errno ||= errno;
     this.#socket.destroy();
   }
 
