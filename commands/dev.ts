@@ -1,4 +1,5 @@
 import { systemClock } from "../src/base/clock.ts";
+import { MeshError } from "../src/base/error.ts";
 import { createLogger } from "../src/base/log.ts";
 import { VERSION } from "../src/base/version.ts";
 import type { Command } from "../src/cli/command.ts";
@@ -62,7 +63,7 @@ export const command: Command = {
       random: Math.random,
       pid: process.pid,
       cwd,
-      apiPort: options.apiPort as number,
+      apiPort: readPort(options.apiPort as number),
       onProgress: (message) => console.stderr.write(`${message}\n`),
     });
     try {
@@ -81,3 +82,14 @@ export const command: Command = {
     return { exitCode: 0 };
   },
 };
+
+/** @throws MeshError `DEV_API_PORT` */
+function readPort(port: number): number {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new MeshError({
+    kind: "usage",
+    code: "DEV_API_PORT",
+    message: `--api-port ${port} is no port`,
+    hint: "give a number from 1 to 65535, or 0 for a free one",
+  });
+}

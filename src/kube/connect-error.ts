@@ -65,6 +65,17 @@ export function toConnectError(caught: unknown, facts: ConnectionFacts): MeshErr
       cause: caught,
     });
   }
+  // Before anything is sent: OpenSSL cannot make sense of the PEM of the kubeconfig.
+  if (code.startsWith("ERR_OSSL")) {
+    return new MeshError({
+      kind: "user",
+      code: "KUBE_CLIENT_KEY",
+      message: `the certificate or key that the kubeconfig has for ${where} cannot be read: ${errorText(caught)}`,
+      hint: "fetch the kubeconfig again; client-certificate-data and client-key-data are base64 of PEM",
+      anchor: "k8s-credentials",
+      cause: caught,
+    });
+  }
   return new MeshError({
     kind: "environment",
     code: "KUBE_UNREACHABLE",

@@ -225,7 +225,7 @@ function listenError(error: Error, host: string, port: number): MeshError {
       kind: "environment",
       code: "LOCAL_PORT_IN_USE",
       message: `port ${port} of ${host} is in use`,
-      hint: "choose another with --port, or 0 for a free one",
+      hint: "choose another with --api-port, or 0 for a free one",
       cause: error,
     });
   }

@@ -228,6 +228,15 @@ test("tls-server-name is what is sent and what the certificate is compared with"
   });
 });
 
+test("a client key that is none points at the kubeconfig, not at the cluster", async (t) => {
+  const api = await startTlsApi(t);
+  const junk = Buffer.from("junk").toString("base64");
+  await assert.rejects(
+    askWith(api, trusting(api), { "client-certificate-data": junk, "client-key-data": junk }),
+    { code: "KUBE_CLIENT_KEY" },
+  );
+});
+
 for (const [claim, atMs, says] of [
   ["expired", -3 * YEAR_MS, /is expired at this machine's time/],
   ["not yet valid", 3 * YEAR_MS, /is not yet valid at this machine's time/],

@@ -105,6 +105,17 @@ describe("meshctl dev", { concurrency: false }, () => {
     );
   });
 
+  test("a port that is none, or taken, is an error with a line of what to do", async () => {
+    const other = join(dir, "other");
+    const start = (port: string) =>
+      runProcess(process.execPath, [ENTRY, "dev", "--dir", other, `--api-port=${port}`], { expectExit: 1 });
+    for (const port of ["99999", "-1", "1.5"]) {
+      assert.match((await start(port)).stderr, /^error: --api-port \S+ is no port\nhint: /);
+    }
+    const taken = /127\.0\.0\.1:(\d+)/.exec(dev.stderr())![1]!;
+    assert.match((await start(taken)).stderr, new RegExp(`^error: .*${taken}.*\\nhint: `));
+  });
+
   test("errors name the file, document and line, and leave everything as it was", async () => {
     const file = join(dir, "broken.yaml");
     await writeFile(file, `${POD}---\napiVersion: v1\nkind: Pod\nmetadata: [\n`);
