@@ -29,6 +29,15 @@ export interface OutboundRule {
     readonly idleMs: number | undefined;
   };
   readonly retry: RetryPolicy | undefined;
+  /** Backends that get copies of the rule's requests; absent: none. */
+  readonly mirrors?: readonly RequestMirror[];
+}
+
+/** A backend that gets copies of requests. Its answers go nowhere. */
+export interface RequestMirror {
+  readonly backend: Backend;
+  /** Share of requests that are copied, 0 to 1. */
+  readonly ratio: number;
 }
 
 export interface OpaqueRoute {
@@ -50,6 +59,8 @@ export interface WeightedBackend {
   readonly weight: number;
   readonly backend: Backend;
   readonly filters: readonly HttpFilter[];
+  /** Backends that get copies of this one's requests; absent: none. */
+  readonly mirrors?: readonly RequestMirror[];
 }
 
 export interface Backend {

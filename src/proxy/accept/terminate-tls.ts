@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { MeshError } from "../../base/error.ts";
 import { TRANSPORT_ALPN } from "../../base/names.ts";
 import { type SecuredServer, secureServer } from "../../identity/mesh-handshake.ts";
@@ -16,7 +17,7 @@ import { SILENCE_MS } from "../detect/detect-http.ts";
 export type TlsSniff = Exclude<TlsHello, { kind: "incomplete" }> | { readonly kind: "silent" | "closed" };
 
 /** Looks for a ClientHello and pushes back what it read. A client that says nothing is not waited for. */
-export async function sniffTls(socket: Socket, { clock, config }: ProxyDependencies): Promise<TlsSniff> {
+export async function sniffTls(socket: Duplex, { clock, config }: ProxyDependencies): Promise<TlsSniff> {
   let bytes: Buffer = Buffer.alloc(0);
   let outcome: TlsSniff | undefined;
   while (outcome === undefined) {

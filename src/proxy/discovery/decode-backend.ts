@@ -7,7 +7,6 @@ import type {
   TlsRoute_Distribution,
 } from "../../api/gen/io/linkerd/proxy/outbound_pb.js";
 import type { Backend, Distribution, WeightedBackend } from "../../policy/outbound.ts";
-import type { HttpFilter } from "../../policy/route.ts";
 import { tryDecodeEndpoint } from "./decode-endpoint.ts";
 import { decodeMeta, durationMs, present, tryDurationMs, undecodable } from "./decode-values.ts";
 
@@ -28,12 +27,12 @@ type AnyDistribution =
 
 export function decodeHttpDistribution(
   message: HttpRoute_Distribution | GrpcRoute_Distribution | undefined,
-  decodeFilters: (backend: RouteBackend) => HttpFilter[],
+  decodeExtras: (backend: RouteBackend) => Pick<WeightedBackend, "filters" | "mirrors">,
 ): Distribution {
   return decodeDistribution(message, (routeBackend, weight) => ({
     weight,
     backend: decodeBackend(routeBackend.backend),
-    filters: decodeFilters(routeBackend),
+    ...decodeExtras(routeBackend),
   }));
 }
 
@@ -79,7 +78,7 @@ function nonEmpty<T>(list: readonly T[]): readonly T[] {
   return list;
 }
 
-function decodeBackend(message: BackendMessage | undefined): Backend {
+export function decodeBackend(message: BackendMessage | undefined): Backend {
   const backend = present(message, "a backend");
   const meta = decodeMeta(backend.metadata, "a backend's metadata", "outbound");
   // The values are not used (the proxy has its own), but the fields must be there.

@@ -11,9 +11,15 @@ import type {
 } from "../../api/gen/io/linkerd/proxy/outbound_pb.js";
 import type { SniMatch } from "../../api/gen/io/linkerd/proxy/tls_route_pb.js";
 import { defaultMeta } from "../../policy/meta.ts";
-import type { FailureAccrual, OpaqueRoute, OutboundPolicy, OutboundRoute } from "../../policy/outbound.ts";
+import type {
+  FailureAccrual,
+  OpaqueRoute,
+  OutboundPolicy,
+  OutboundRoute,
+  WeightedBackend,
+} from "../../policy/outbound.ts";
 import type { HostMatch, HttpFilter } from "../../policy/route.ts";
-import { decodeHttpDistribution, decodeOpaqueDistribution } from "./decode-backend.ts";
+import { decodeBackend, decodeHttpDistribution, decodeOpaqueDistribution } from "./decode-backend.ts";
 import { decodeGrpcRetry, decodeHttpRetry } from "./decode-retry.ts";
 import {
   decodeGrpcFailure,
@@ -21,6 +27,7 @@ import {
   decodeHost,
   decodeHttpFailure,
   decodeHttpMatch,
+  decodeRatio,
   decodeRedirect,
   decodeRequestHeaders,
   decodeResponseHeaders,
@@ -115,9 +122,9 @@ function decodeHttpRoute(message: HttpRoute): OutboundRoute {
     hosts: message.hosts.map(decodeHost),
     rules: message.rules.map((rule) => ({
       matches: rule.matches.map(decodeHttpMatch),
-      filters: decodeHttpFilters(rule),
+      ...decodeHttpExtras(rule),
       backends: decodeHttpDistribution(rule.backends, (backend) =>
-        decodeHttpFilters(backend as HttpRoute_RouteBackend),
+        decodeHttpExtras(backend as HttpRoute_RouteBackend),
       ),
       timeouts: decodeTimeouts(rule),
       retry: rule.retry && decodeHttpRetry(rule.retry),
@@ -132,9 +139,9 @@ function decodeGrpcRoute(message: GrpcRoute): OutboundRoute {
     rules: message.rules.map((rule) => ({
       matches: rule.matches.map(decodeGrpcMatch),
       filters: rule.filters.map(decodeGrpcFilter),
-      backends: decodeHttpDistribution(rule.backends, ({ filters }) =>
-        (filters as GrpcRoute_Filter[]).map(decodeGrpcFilter),
-      ),
+      backends: decodeHttpDistribution(rule.backends, ({ filters }) => ({
+        filters: (filters as GrpcRoute_Filter[]).map(decodeGrpcFilter),
+      })),
       timeouts: decodeTimeouts(rule),
       retry: rule.retry && decodeGrpcRetry(rule.retry),
     })),
@@ -174,14 +181,28 @@ function decodeSni({ match }: SniMatch): HostMatch {
   }
 }
 
-/** Rewriting has a field of its own. It comes last, so that a redirect beside it sees the request as it was. */
-function decodeHttpFilters({
+/**
+ * Filters of a rule or backend. Rewriting has a field of its own; it comes last, so that a redirect beside it sees the request as it
+ * was. Mirroring is no filter here: it neither changes nor answers a request.
+ */
+function decodeHttpExtras({
   filters,
   urlRewrite,
-}: Pick<HttpRoute_RouteBackend, "filters" | "urlRewrite">): HttpFilter[] {
+  mirrors,
+}: Pick<HttpRoute_RouteBackend, "filters" | "urlRewrite" | "mirrors">): Pick<
+  WeightedBackend,
+  "filters" | "mirrors"
+> {
   const decoded = filters.map(decodeHttpFilter);
   if (urlRewrite) decoded.push(decodeRewrite(urlRewrite));
-  return decoded;
+  if (mirrors.length === 0) return { filters: decoded };
+  return {
+    filters: decoded,
+    mirrors: mirrors.map(({ backend, ratio }) => ({
+      backend: decodeBackend(backend),
+      ratio: decodeRatio(ratio),
+    })),
+  };
 }
 
 function decodeHttpFilter({ kind }: HttpRoute_Filter): HttpFilter {

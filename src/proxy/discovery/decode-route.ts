@@ -210,7 +210,7 @@ function decodeScheme(message: Scheme): string {
 }
 
 /** Absent is always. */
-function decodeRatio(ratio: Ratio | undefined): number {
+export function decodeRatio(ratio: Ratio | undefined): number {
   if (!ratio) return 1;
   if (ratio.numerator > ratio.denominator) {
     throw undecodable("a failure ratio", `${ratio.numerator}/${ratio.denominator}`);

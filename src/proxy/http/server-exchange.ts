@@ -5,6 +5,7 @@ import { H2Code } from "../../wire/h2-protocol.ts";
 import type { Fields } from "../../wire/http1-fields.ts";
 import type { RequestHead, ResponseHead } from "../../wire/http1-head.ts";
 import type { BodySink } from "./body-sink.ts";
+import { BodyTee } from "./body-tee.ts";
 import type { UpgradedStream } from "./upgraded-stream.ts";
 
 /** What an exchange needs of the connection that it came on. */
@@ -61,6 +62,8 @@ export class ServerExchange {
   readonly responseEdits: ((head: ResponseHead) => void)[] = [];
   /** Called once, when the exchange is over, however it ended. */
   readonly onDone: (() => void)[] = [];
+  /** Get copies of the request's body as it passes. */
+  readonly bodyTaps: BodySink[] = [];
   /** Whether the connection must not go on after this exchange. */
   mustClose = false;
   /** Where a filter sends the request instead of to its own target (origin form). */
@@ -102,7 +105,7 @@ export class ServerExchange {
   }
 
   attachBody(sink: BodySink): void {
-    this.#connection.attachBody(this, sink);
+    this.#connection.attachBody(this, this.bodyTaps.length === 0 ? sink : new BodyTee(sink, this.bodyTaps));
   }
 
   /** The upstream has room again for the request's body. */

@@ -4,6 +4,7 @@ import type { LiveExchange } from "../../observe/live-exchange.ts";
 import { metaKey } from "../../policy/meta.ts";
 import type { OutboundPolicy } from "../../policy/outbound.ts";
 import type { Accepted } from "../accept/accepted.ts";
+import { sniffTls } from "../accept/terminate-tls.ts";
 import type { OutboundTarget, ProxyDependencies, Watched } from "../dependencies.ts";
 import { detectConnection } from "../detect/detect-http.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
@@ -29,7 +30,8 @@ export interface OutboundShared {
 /**
  * Serves a connection whose target is known: of a service's own listener, of redirected traffic, or inside a CONNECT tunnel.
  *
- *     discover -> by policy: http1, http2, grpc -> HTTP of that version      opaque, tls -> opaque
+ *     discover -> by policy: http1, http2, grpc -> HTTP of that version      opaque -> opaque
+ *                            tls -> server name of the hello -> opaque
  *                            detect -> first bytes -> HTTP of their version     anything else -> opaque
  *                                      silence -> opaque, until a late client turns out to speak HTTP
  */
@@ -86,8 +88,10 @@ async function serveByProtocol(
     asHttp(protocol === "http1" ? "http/1" : "http/2");
     return;
   }
+  const { deps, backends, liveSet } = shared;
+  const hello = protocol === "tls" ? await sniffTls(accepted.socket, deps) : undefined;
   const detected =
-    protocol === "detect" ? await detectConnection(accepted.socket, shared.deps.clock) : "not-http";
+    protocol === "detect" ? await detectConnection(accepted.socket, deps.clock) : (hello?.kind ?? "not-http");
   if (detected === "closed") {
     // A client that came and went asked for nothing; telling its server would be noise.
     accepted.socket.destroy();
@@ -95,15 +99,15 @@ async function serveByProtocol(
   } else if (detected === "http/1" || detected === "http/2") {
     asHttp(detected);
   } else {
-    const { deps, backends, liveSet } = shared;
     serveOpaqueOutbound({
       accepted,
       policy: watched.current,
       target: targetName(target),
+      sni: hello?.kind === "hello" ? hello.serverName : undefined,
       backends,
       liveSet,
       deps,
-      onHttp: detected === "silent" ? asHttp : undefined,
+      onHttp: protocol === "detect" && detected === "silent" ? asHttp : undefined,
     });
   }
 }

@@ -15,6 +15,7 @@ import { filterExchange } from "../layers/apply-filters.ts";
 import { markOrigProto, ORIG_PROTO } from "../layers/orig-proto.ts";
 import { type Backends, describeEndpoint } from "./backends.ts";
 import { chooseBackend } from "./choose-backend.ts";
+import type { MirrorRequests } from "./mirror.ts";
 import { Retries } from "./retry.ts";
 
 /** Takes a request whose target's policy is known. */
@@ -71,11 +72,13 @@ export function routeRequests(next: RuleHandler, { clock, random }: ProxyDepende
 }
 
 /**
- * Chooses the backend and runs its filters, once more for each retry. None available is 503, one without dispatcher 502.
+ * Sends copies to mirrors, chooses the backend and runs its filters, once more for each retry. None available is 503, one without
+ * dispatcher 502.
  */
 export function splitRequests(
   next: BalancerHandler,
   backends: Backends,
+  mirror: MirrorRequests,
   { random, clock }: ProxyDependencies,
 ): RuleHandler {
   return {
@@ -85,12 +88,17 @@ export function splitRequests(
       const fields = retries && exchange.request.fields.entries();
       const responseEditCount = exchange.responseEdits.length;
       const { rewrittenTarget } = exchange;
+      if (rule.mirrors) mirror(exchange, rule.mirrors);
+      let isFirst = true;
       const attempt = (): void => {
         const chosen = chooseBackend(rule.backends, (backend) => backends.http(backend), random);
         if (!chosen) {
           exchange.fail(unavailable(exchange.live.target));
           // Filters first: a backend that cannot be sent to has one that says why.
         } else if (filterExchange(exchange, chosen.weighted.filters, rank, random)) {
+          // One copy, however often the request itself is sent.
+          if (isFirst && chosen.weighted.mirrors) mirror(exchange, chosen.weighted.mirrors);
+          isFirst = false;
           if (chosen.balancer) next.handle(exchange, chosen.balancer, retry);
           else exchange.fail(missingBackend(metaKey(chosen.weighted.backend.meta)));
         }

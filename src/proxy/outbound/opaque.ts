@@ -4,6 +4,7 @@ import type { LiveSet } from "../../net/live-set.ts";
 import { LiveExchange, type LiveTransport } from "../../observe/live-exchange.ts";
 import { metaKey } from "../../policy/meta.ts";
 import type { Distribution, OutboundPolicy } from "../../policy/outbound.ts";
+import { selectTlsRoute } from "../../policy/select-tls-route.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { Balancer, Lease } from "../balance/balancer.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
@@ -17,6 +18,8 @@ export interface OutboundOpaqueOptions {
   readonly policy: OutboundPolicy;
   /** As records carry it. */
   readonly target: string;
+  /** For TLS policies: the server name of the client's hello. */
+  readonly sni?: string | undefined;
   readonly backends: Backends;
   readonly liveSet: LiveSet;
   readonly deps: ProxyDependencies;
@@ -34,7 +37,7 @@ export function serveOpaqueOutbound(options: OutboundOpaqueOptions): void {
   live.target = target;
   live.parent = metaKey(policy.meta);
   live.attempts = 1;
-  const route = opaqueRoute(policy);
+  const route = opaqueRoute(policy, options.sni);
   if (route) live.route = route.name;
   forwardOpaque({
     accepted,
@@ -60,9 +63,10 @@ interface ChosenRoute {
   readonly refused: "forbidden" | "invalid" | undefined;
 }
 
-/** The first opaque route. A policy that speaks of HTTP only has none. */
-function opaqueRoute(policy: OutboundPolicy): ChosenRoute | undefined {
-  const opaque = policy.opaqueRoutes[0];
+/** The first opaque route, or the TLS route for the server name. A policy that speaks of HTTP only has none. */
+function opaqueRoute(policy: OutboundPolicy, sni: string | undefined): ChosenRoute | undefined {
+  const opaque =
+    policy.protocol === "tls" ? selectTlsRoute(policy.opaqueRoutes, sni) : policy.opaqueRoutes[0];
   return opaque && { name: metaKey(opaque.meta), backends: opaque.backends, refused: opaque.refused };
 }
 

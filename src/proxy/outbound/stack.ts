@@ -17,12 +17,13 @@ import { type OutboundShared, serveOutbound } from "./connection.ts";
 import { targetName } from "./discover.ts";
 import { balanceRequests, routeRequests, splitRequests } from "./http-layers.ts";
 import { serveHttpProxy } from "./http-proxy.ts";
+import { createMirrors } from "./mirror.ts";
 
 /**
  * The outbound side: what the application sends.
  *
  *     listener -> accept (target: redirected, listener's own, or by request) -> discover -> detect
- *       -> HTTP:   in-flight limit -> route, filters -> backend, its filters -> balance -> endpoint (mTLS) -> response
+ *       -> HTTP:   in-flight limit -> route, filters -> mirrors, backend, its filters -> balance -> endpoint (mTLS) -> response
  *       -> opaque: route -> backend -> balance -> endpoint (mTLS) -> copy both ways
  */
 export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
@@ -34,7 +35,7 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
 
   // The layers of a request, innermost first; one instance of each serves all connections.
   const balanced = balanceRequests(liveSet, deps);
-  const split = splitRequests(balanced, backends, deps);
+  const split = splitRequests(balanced, backends, createMirrors(balanced, backends, deps), deps);
   const routed = routeRequests(split, deps);
 
   const shared: OutboundShared = {
