@@ -1,12 +1,15 @@
-import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
-import { constants } from "node:http2";
 import { type MeshError, type MeshErrorOptions, toMeshError } from "../../base/error.ts";
 import { VERSION } from "../../base/version.ts";
+import { H2Code } from "../../wire/h2-protocol.ts";
+import type { H2Stream } from "../../wire/h2-stream.ts";
+import type { Fields } from "../../wire/http1-fields.ts";
+import { RequestHead, type ResponseHead } from "../../wire/http1-head.ts";
 import { encodeGrpcFrame, GrpcFrameDecoder } from "./grpc-frame.ts";
+import type { GrpcSession } from "./grpc-session.ts";
 import { grpcError, grpcErrorOf, grpcErrorOfHttp } from "./grpc-status.ts";
 
 export interface GrpcCall {
-  readonly session: ClientHttp2Session;
+  readonly session: GrpcSession;
   readonly authority: string;
   /** `/package.Service/Method`. */
   readonly path: string;
@@ -28,45 +31,47 @@ export interface GrpcCall {
 export function callGrpc(call: GrpcCall): Promise<void> {
   return new Promise((resolve, reject) => {
     if (call.signal.aborted) return reject(grpcError("CANCELLED", `${call.path}: aborted`));
-    let stream: ClientHttp2Stream;
-    try {
-      stream = call.session.request(requestHeaders(call));
-    } catch (cause) {
-      // The session closed between being chosen and being used.
-      return reject(grpcError("UNAVAILABLE", `${call.path}: the connection is closed`, cause));
-    }
     const decoder = new GrpcFrameDecoder();
-    let failure: MeshError | undefined;
-    let headers: IncomingHttpHeaders = {};
-    let trailers: IncomingHttpHeaders | undefined;
+    let head: ResponseHead | undefined;
+    let isOver = false;
 
-    const fail = (error: MeshError): void => {
-      failure ??= error;
-      stream.close(constants.NGHTTP2_CANCEL);
-    };
-    const onAbort = () => fail(grpcError("CANCELLED", `${call.path}: aborted`));
-    call.signal.addEventListener("abort", onAbort, { once: true });
-
-    stream.on("response", (received) => (headers = received));
-    stream.on("trailers", (received) => (trailers = received));
-    stream.on("data", (chunk: Buffer) => {
-      if (failure) return;
-      try {
-        for (const message of decoder.push(chunk)) call.onMessage(message);
-      } catch (caught) {
-        fail(toMeshError(caught, unreadable(call.path)));
-      }
-    });
-    stream.on("error", (cause: Error) => {
-      failure ??= grpcError("UNAVAILABLE", `${call.path}: ${cause.message}`, cause);
-    });
-    stream.on("close", () => {
+    const finish = (error: MeshError | undefined): void => {
+      if (isOver) return;
+      isOver = true;
       call.signal.removeEventListener("abort", onAbort);
-      const error = failure ?? outcome(call.path, headers, trailers, decoder, stream.rstCode);
       if (error) reject(error);
       else resolve();
+    };
+    const fail = (error: MeshError): void => {
+      stream?.reset(H2Code.cancel);
+      finish(error);
+    };
+    const onAbort = () => fail(grpcError("CANCELLED", `${call.path}: aborted`));
+
+    const stream: H2Stream | undefined = call.session.open({
+      responseHead(received) {
+        head = received;
+      },
+      bodyData(view) {
+        try {
+          for (const message of decoder.push(view)) if (!isOver) call.onMessage(message);
+        } catch (caught) {
+          fail(toMeshError(caught, unreadable(call.path)));
+        }
+        return true;
+      },
+      bodyEnd: (trailers) => finish(outcome(call.path, head, trailers, decoder)),
+      wasReset: (_code, message) => finish(grpcError("UNAVAILABLE", `${call.path}: ${message}`)),
+      drained() {},
     });
-    stream.end(encodeGrpcFrame(call.request));
+    if (!stream) {
+      // The session closed, or its streams ran out, between being chosen and being used.
+      return reject(grpcError("UNAVAILABLE", `${call.path}: the connection takes no more calls`));
+    }
+    call.signal.addEventListener("abort", onAbort, { once: true });
+    stream.sendRequest(requestHead(call), call.path, false);
+    stream.sendData(encodeGrpcFrame(call.request));
+    stream.sendEnd(undefined);
   });
 }
 
@@ -78,36 +83,35 @@ function unreadable(path: string): MeshErrorOptions {
   };
 }
 
-function requestHeaders({ authority, path, timeoutMs }: GrpcCall) {
-  return {
-    ":method": "POST",
-    ":scheme": "http",
-    ":authority": authority,
-    ":path": path,
-    te: "trailers",
-    "content-type": "application/grpc",
-    "user-agent": `meshctl-proxy/${VERSION}`,
-    ...(timeoutMs === undefined ? {} : { "grpc-timeout": `${Math.ceil(timeoutMs)}m` }),
-  };
+function requestHead({ authority, path, timeoutMs }: GrpcCall): RequestHead {
+  const head = new RequestHead();
+  head.method = "POST";
+  head.target = path;
+  head.body = "chunked";
+  head.fields.append("host", authority);
+  head.fields.append("te", "trailers");
+  head.fields.append("content-type", "application/grpc");
+  head.fields.append("user-agent", `meshctl-proxy/${VERSION}`);
+  if (timeoutMs !== undefined) head.fields.append("grpc-timeout", `${Math.ceil(timeoutMs)}m`);
+  return head;
 }
 
 /** Undefined when the call went well. Without messages the status may stand in the headers ("trailers only"). */
 function outcome(
   path: string,
-  headers: IncomingHttpHeaders,
-  trailers: IncomingHttpHeaders | undefined,
+  head: ResponseHead | undefined,
+  trailers: Fields | undefined,
   decoder: GrpcFrameDecoder,
-  resetCode: number,
 ): MeshError | undefined {
-  const source = trailers?.["grpc-status"] === undefined ? headers : trailers;
-  const status = source["grpc-status"];
+  const source = trailers?.has("grpc-status") ? trailers : head?.fields;
+  const status = source?.get("grpc-status");
   if (status !== undefined) {
     const code = Number(status);
-    if (code !== 0) return grpcErrorOf(code, String(source["grpc-message"] ?? ""), path);
+    if (code !== 0) return grpcErrorOf(code, source?.get("grpc-message") ?? "", path);
     if (decoder.hasRemainder) return grpcError("INTERNAL", `${path}: the answer ends within a message`);
     return undefined;
   }
-  const http = Number(headers[":status"]);
+  const http = head?.status ?? 0;
   if (http > 0 && http !== 200) return grpcErrorOfHttp(http, path);
-  return grpcError("UNAVAILABLE", `${path}: the stream was cut (code ${resetCode}) before a status came`);
+  return grpcError("UNAVAILABLE", `${path}: the stream ended before a status came`);
 }

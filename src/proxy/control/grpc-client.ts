@@ -1,4 +1,4 @@
-import http2, { type ClientHttp2Session } from "node:http2";
+import type { Duplex } from "node:stream";
 import type { ConnectionOptions } from "node:tls";
 import {
   create,
@@ -19,6 +19,7 @@ import type { Logger } from "../../base/log.ts";
 import type { BackoffConfig, ControlAddress } from "../config.ts";
 import { connectControl } from "./connect-control.ts";
 import { callGrpc } from "./grpc-call.ts";
+import { GrpcSession } from "./grpc-session.ts";
 import { grpcError } from "./grpc-status.ts";
 import type { HostResolver } from "./resolve-host.ts";
 
@@ -61,12 +62,8 @@ const CUT = new MeshError({
   message: "the connection to the control plane was cut",
 });
 
-/** A dead peer is found out by a PING, at most this long after it fell silent. */
-const PING_INTERVAL_MS = 20_000;
-const PING_TIMEOUT_MS = 5000;
-
 /**
- * A gRPC client on `node:http2`, until our own HTTP/2 codec can carry these calls.
+ * A gRPC client on the proxy's own HTTP/2.
  *
  * ```
  *   idle --call--> connecting --connected--> ready --closed, GOAWAY, PING unanswered--> idle
@@ -82,8 +79,10 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
   const authority = joinHostPort(address.host, address.port);
   const backoff = new Backoff({ ...options.backoff, random: options.random });
   const closing = new AbortController();
-  let session: ClientHttp2Session | undefined;
-  let connecting: Promise<ClientHttp2Session> | undefined;
+  let session: GrpcSession | undefined;
+  /** The one made last: it may not be ready yet, or be retired with calls on it. */
+  let opening: GrpcSession | undefined;
+  let connecting: Promise<GrpcSession> | undefined;
   let addresses: readonly string[] = [];
   let turn = Math.floor(options.random() * 1024);
   let notBefore = 0;
@@ -120,7 +119,7 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
     return addresses;
   };
 
-  const connect = async (): Promise<ClientHttp2Session> => {
+  const connect = async (): Promise<GrpcSession> => {
     await options.ready;
     const waitMs = notBefore - clock.monotonic();
     if (waitMs > 0) await sleep(clock, waitMs, closing.signal);
@@ -139,12 +138,8 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
         socket.destroy();
         throw grpcError("CANCELLED", "the client is closed");
       }
-      const opened = http2.connect(`http://${authority}`, {
-        createConnection: () => socket,
-        settings: { enablePush: false },
-      });
+      const opened = await openSession(socket, ip);
       backoff.reset();
-      adopt(opened, ip);
       return opened;
     } catch (caught) {
       notBefore = clock.monotonic() + backoff.nextMs();
@@ -153,29 +148,37 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
     }
   };
 
-  const adopt = (opened: ClientHttp2Session, ip: string): void => {
-    session = opened;
-    noteUp(ip);
-    log.debug("connected to the control plane", { service: authority, address: ip });
-    const retire = () => {
-      if (session === opened) session = undefined;
-    };
-    // Calls learn of a broken session through their own streams; this listener only keeps the process alive.
-    opened.on("error", (error) =>
-      log.debug("control plane connection", { service: authority, error: error.message }),
-    );
-    // No new calls; those that run may finish.
-    opened.on("goaway", retire);
-    opened.on("close", () => {
-      if (session === opened) noteDown(CUT);
-      retire();
+  /** Resolves once the server has said how many calls it takes. */
+  const openSession = (socket: Duplex, ip: string): Promise<GrpcSession> =>
+    new Promise((resolve, reject) => {
+      const retire = () => {
+        if (session === opened) session = undefined;
+      };
+      const timer = clock.schedule(options.connectTimeoutMs, () => opened.destroy());
+      const opened: GrpcSession = new GrpcSession({
+        socket,
+        clock,
+        onReady() {
+          timer.cancel();
+          session = opened;
+          noteUp(ip);
+          log.debug("connected to the control plane", { service: authority, address: ip });
+          resolve(opened);
+        },
+        onRetired: retire,
+        onClosed() {
+          timer.cancel();
+          if (session === opened) noteDown(CUT);
+          retire();
+          reject(CUT);
+        },
+      });
+      opening = opened;
     });
-    watchLiveness(opened, clock);
-  };
 
-  const sessionFor = async (signal: AbortSignal): Promise<ClientHttp2Session> => {
+  const sessionFor = async (signal: AbortSignal): Promise<GrpcSession> => {
     if (closing.signal.aborted) throw grpcError("CANCELLED", `${authority}: the client is closed`);
-    if (session && !session.closed && !session.destroyed) return session;
+    if (session?.isUsable) return session;
     connecting ??= connect().finally(() => {
       connecting = undefined;
     });
@@ -223,23 +226,9 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
     close() {
       closing.abort();
       session?.destroy();
+      opening?.destroy();
     },
   };
-}
-
-/** PINGs until the session closes, and destroys it when one stays unanswered: a peer that vanished sends no FIN. */
-function watchLiveness(session: ClientHttp2Session, clock: Clock): void {
-  let timer = clock.schedule(PING_INTERVAL_MS, ping);
-  session.once("close", () => timer.cancel());
-
-  function ping(): void {
-    if (session.closed || session.destroyed) return;
-    timer = clock.schedule(PING_TIMEOUT_MS, () => session.destroy(new Error("PING unanswered")));
-    session.ping((error) => {
-      timer.cancel();
-      if (!error && !session.destroyed) timer = clock.schedule(PING_INTERVAL_MS, ping);
-    });
-  }
 }
 
 function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
+import { MeshError } from "../../base/error.ts";
 import type { LiveExchange, LiveTransport } from "../../observe/live-exchange.ts";
 import type { ClientChannel } from "./client-channel.ts";
 import { H2ClientConnection } from "./h2-client-connection.ts";
@@ -11,6 +12,9 @@ export interface H2PoolOptions {
   readonly closeTransport: (transport: LiveTransport, errno: string) => void;
   readonly clock: Clock;
 }
+
+/** To one server, count. A server that takes hardly any streams is not to use up our ports. */
+const CONNECTIONS_MAX = 64;
 
 interface Waiter {
   readonly live: LiveExchange;
@@ -24,7 +28,7 @@ interface Waiter {
  *     request -> a connection with room -> its stream
  *             \-> none: wait -> (one dial at a time) -> streams for all who wait -> still some left: dial again
  *
- * A dial that fails fails all who wait for it: each of them then looks for another server.
+ * At CONNECTIONS_MAX, requests wait for streams of others to end. A dial that fails fails all who wait for it: each of them then looks for another server.
  */
 export class H2Pool {
   readonly #options: H2PoolOptions;
@@ -75,7 +79,7 @@ export class H2Pool {
       if (signal.aborted) return reject(signal.reason);
       signal.addEventListener("abort", onAbort, { once: true });
       this.#waiting.add(waiter);
-      if (!this.#dialling) this.#dial(live);
+      if (!this.#dialling && this.#connections.size < CONNECTIONS_MAX) this.#dial(live);
     });
   }
 
@@ -119,9 +123,11 @@ export class H2Pool {
       onClosed: (closed, errno) => {
         this.#connections.delete(closed);
         this.#options.closeTransport(transport, errno);
+        this.#serve();
       },
     });
-    this.#connections.add(connection);
+    if (connection.isUsable) this.#connections.add(connection);
+    else for (const waiter of [...this.#waiting]) waiter.reject(closedAtOnce());
   }
 
   #serve(): void {
@@ -131,7 +137,8 @@ export class H2Pool {
       if (!channel) break;
       waiter.resolve(channel);
     }
-    if (this.#waiting.size > 0 && !this.#dialling) this.#dialAgain();
+    const mayDial = !this.#dialling && this.#connections.size < CONNECTIONS_MAX;
+    if (this.#waiting.size > 0 && mayDial) this.#dialAgain();
     // One that was dialled for a pool that closed meanwhile serves who waited for it, and no more.
     if (this.#isClosed) for (const connection of this.#connections) connection.retire();
   }
@@ -140,4 +147,12 @@ export class H2Pool {
     const [first] = this.#waiting;
     this.#dial(first!.live);
   }
+}
+
+function closedAtOnce(): MeshError {
+  return new MeshError({
+    kind: "environment",
+    code: "UPSTREAM_CLOSED",
+    message: "server closed the connection as soon as it stood",
+  });
 }
