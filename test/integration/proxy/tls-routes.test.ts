@@ -58,7 +58,7 @@ test("a TLS route takes the connections whose hello names it, unread; others are
   // A route that names nobody takes everybody, also who speaks no TLS.
   mesh.outboundPolicy.set({ ...mesh.outboundPolicy.current, opaqueRoutes: [route("any", b)] });
   const plain = dialRaw(t, mesh.servicePort);
-  plain.write("hello\n");
+  plain.write("hello\n").end();
   await mesh.client.closedCount(4);
   assert.equal(heard.at(-1), `b ${"h".charCodeAt(0)}`);
 });
