@@ -15,12 +15,13 @@ const APPLICATION = fileURLToPath(new URL("../support/apps/routed.ts", import.me
 /** A hang ends as a failure; none of these says how fast anything has to be. */
 const LIMIT_MS = 120_000;
 
-const service = (name: string, selector: string) => `
+const service = (name: string, selector: string, port = "{ name: http, port: 80, targetPort: http }") => `
 apiVersion: v1
 kind: Service
 metadata: { name: ${name}, namespace: shop }
-spec: { selector: { ${selector} }, ports: [{ name: http, port: 80, targetPort: http }] }
+spec: { selector: { ${selector} }, ports: [${port}] }
 `;
+const GRPC = "{ name: grpc, port: 7070, targetPort: grpc, appProtocol: kubernetes.io/h2c }";
 const deployment = (name: string, labels: string) => `
 apiVersion: apps/v1
 kind: Deployment
@@ -38,7 +39,7 @@ spec:
         - name: app
           image: example/routed
           env: [{ name: APP, value: ${name} }]
-          ports: [{ name: http, containerPort: 8080 }]
+          ports: [{ name: http, containerPort: 8080 }, { name: grpc, containerPort: 7070 }]
           readinessProbe: { httpGet: { path: /ready, port: http }, periodSeconds: 1 }
 `;
 const APPLICATIONS = [
@@ -50,20 +51,23 @@ metadata: { name: shop, annotations: { meshctl.io/inject: enabled } }
   service("web", "part: web"),
   service("web-v1", "app: web-v1"),
   service("web-v2", "app: web-v2"),
+  service("calls", "part: web", GRPC),
+  service("calls-v1", "app: web-v1", GRPC),
+  service("calls-v2", "app: web-v2", GRPC),
   deployment("web-v1", "part: web"),
   deployment("web-v2", "part: web"),
   deployment("client", "part: client"),
 ].join("---");
 
 /** As small as a definition can be: the published one has 4000 lines. */
-const DEFINITION = `
+const definition = (kind: string) => `
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
-metadata: { name: httproutes.gateway.networking.k8s.io }
+metadata: { name: ${kind.toLowerCase()}s.gateway.networking.k8s.io }
 spec:
   group: gateway.networking.k8s.io
   scope: Namespaced
-  names: { kind: HTTPRoute, plural: httproutes, singular: httproute, listKind: HTTPRouteList }
+  names: { kind: ${kind}, plural: ${kind.toLowerCase()}s, singular: ${kind.toLowerCase()}, listKind: ${kind}List }
   versions:
     - name: v1
       served: true
@@ -101,7 +105,7 @@ describe("routes of an installed mesh", { skip: NOT_BUILT }, () => {
   before(
     async () => {
       mesh = await startLocalMesh();
-      await mesh.apply(DEFINITION);
+      await mesh.apply(["HTTPRoute", "GRPCRoute"].map(definition).join("---"));
       await mesh.apply(APPLICATIONS);
       await mesh.available("shop");
     },
@@ -199,6 +203,52 @@ describe("routes of an installed mesh", { skip: NOT_BUILT }, () => {
     );
     for (let count = 0; count < 5; count++) assert.equal((await next()).status, 200);
     await applied(t, route(rules), async () => (await next()).status === 503);
+  });
+
+  test("a mirror sees what the service answers", async (t) => {
+    const mirror = `{ type: RequestMirror, requestMirror: { backendRef: ${V2} } }`;
+    const seen = async (): Promise<string[]> => {
+      const [pod] = mesh.pods("shop", "web-v2");
+      return (await (await fetch(`http://${pod!.status.podIP}:8080/seen`)).json()) as string[];
+    };
+    await applied(t, route(`[{ filters: [${mirror}], backendRefs: [${V1}] }]`), async () => {
+      assert.equal((await call("/mirrored")).headers["x-app"] ?? "web-v1", "web-v1");
+      return (await seen()).includes("/mirrored");
+    });
+  });
+
+  test("gRPC calls are split one by one, by service and method", async (t) => {
+    const grpcRoute = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: { name: calls, namespace: shop }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: calls }]
+  rules:
+    - matches: [{ method: { service: shop.Cart, method: Add } }]
+      backendRefs:
+        - { name: calls-v1, port: 7070, weight: 7 }
+        - { name: calls-v2, port: 7070, weight: 3 }
+        - { name: calls-none, port: 7070, weight: 0 }
+    - matches: [{ method: { service: shop.Stock } }]
+      backendRefs: [{ name: calls-v2, port: 7070 }]
+    - matches: [{ method: { service: shop.Gone } }]
+      backendRefs: [{ name: calls-none, port: 7070 }]
+`;
+    const grpc = async (path: string, count: number) => {
+      const [pod] = mesh.pods("shop", "client");
+      const body = JSON.stringify({ service: "calls", path, count });
+      const response = await fetch(`http://${pod!.status.podIP}:8080/grpc`, { method: "POST", body });
+      return (await response.json()) as { taken: Record<string, number>; status: string };
+    };
+    await applied(t, grpcRoute, async () => (await grpc("/shop.Other/Get", 1)).status === "5");
+    const { taken, status } = await grpc("/shop.Cart/Add", 300);
+    assert.equal(status, "0");
+    assert.deepEqual(Object.keys(taken).sort(), ["web-v1", "web-v2"]);
+    // Six standard deviations around 210.
+    assert.ok(taken["web-v1"]! > 160 && taken["web-v1"]! < 260, JSON.stringify(taken));
+    assert.deepEqual((await grpc("/shop.Stock/Get", 20)).taken, { "web-v2": 20 });
+    assert.deepEqual(await grpc("/shop.Gone/Get", 1), { taken: {}, status: "2" });
   });
 
   test("without the route the Service is as it was", async (t) => {
