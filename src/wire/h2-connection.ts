@@ -4,6 +4,7 @@ import { H2Budget } from "./h2-budget.ts";
 import { H2Error, protocolError } from "./h2-error.ts";
 import { H2FrameReader, type H2FrameSink } from "./h2-frame-reader.ts";
 import { type H2HeadOwner, H2HeadReader } from "./h2-head-reader.ts";
+import { H2Pings } from "./h2-pings.ts";
 import {
   H2_PREFACE,
   H2_STREAM_ID_MAX,
@@ -71,12 +72,11 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
   readonly #heads: H2HeadReader;
   readonly #streams: H2StreamTable;
   readonly #body: H2BodyReader;
+  readonly #pings: H2Pings;
   readonly sender: H2Sender;
   #state: "opening" | "open" | "failed" = "opening";
   #isGoingAway = false;
   #awaitsDrainPong = false;
-  #pingsSent = 0;
-  #onPong: (() => void) | undefined;
 
   constructor({ role, settings, clock, listener }: H2ConnectionOptions) {
     this.isServer = role === "server";
@@ -87,6 +87,7 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     this.#streams = new H2StreamTable(this.isServer);
     this.#heads = new H2HeadReader(this, this.#streams, settings);
     this.sender = new H2Sender(() => listener.outputWaits());
+    this.#pings = new H2Pings(this.sender);
     this.#body = new H2BodyReader(this, this.#streams, this.sender, settings.connectionWindowBytes);
   }
 
@@ -154,8 +155,8 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     this.#isGoingAway = true;
     if (this.isServer) {
       this.sender.output.goaway(H2_STREAM_ID_MAX, H2Code.noError, "");
-      this.sender.output.ping(DRAIN_PING, false);
       this.#awaitsDrainPong = true;
+      this.#pings.ask(() => this.#drained());
     } else {
       this.sender.output.goaway(0, H2Code.noError, "");
     }
@@ -164,11 +165,7 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
 
   /** Asks for a sign of life. @param onPong called when it comes */
   ping(onPong: () => void): void {
-    const payload = Buffer.alloc(8);
-    payload.writeUInt32BE(++this.#pingsSent, 4);
-    this.#onPong = onPong;
-    this.sender.output.ping(payload, false);
-    this.sender.wrote();
+    this.#pings.ask(onPong);
   }
 
   /** The socket is gone: tells every stream. */
@@ -214,7 +211,7 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
         this.#settingsFrame(flags, streamId, payload);
         break;
       case H2Frame.ping:
-        this.#ping(flags, streamId, payload);
+        this.#pings.receive(flags, streamId, payload);
         break;
       case H2Frame.goaway:
         this.#goaway(streamId, payload);
@@ -329,23 +326,12 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     this.#listener.settled();
   }
 
-  #ping(flags: number, streamId: number, payload: Buffer): void {
-    if (streamId !== 0) throw protocolError("PING on a stream");
-    if (payload.length !== 8) throw new H2Error(H2Code.frameSizeError, "PING of a wrong size");
-    if (!(flags & H2Flag.ack)) {
-      this.sender.reply();
-      this.sender.output.ping(payload, true);
-    } else if (this.#awaitsDrainPong && payload.equals(DRAIN_PING)) {
-      this.#awaitsDrainPong = false;
-      this.#heads.lastServedId = this.#streams.lastPeerId;
-      this.sender.output.goaway(this.#heads.lastServedId, H2Code.noError, "");
-      this.sender.wrote();
-      this.#listener.streamClosed();
-    } else {
-      const onPong = this.#onPong;
-      this.#onPong = undefined;
-      onPong?.();
-    }
+  #drained(): void {
+    this.#awaitsDrainPong = false;
+    this.#heads.lastServedId = this.#streams.lastPeerId;
+    this.sender.output.goaway(this.#heads.lastServedId, H2Code.noError, "");
+    this.sender.wrote();
+    this.#listener.streamClosed();
   }
 
   #goaway(streamId: number, payload: Buffer): void {
@@ -400,5 +386,3 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     this.#listener.failed(error);
   }
 }
-
-const DRAIN_PING = Buffer.from("drain   ", "latin1");
