@@ -7,6 +7,7 @@ import type { KubeObject } from "../../../base/kube-object.ts";
 import { groupOf } from "../../index/custom-objects.ts";
 import { routesTopic } from "../../index/route-index.ts";
 import { parentRefsOf } from "../../index/route-refs.ts";
+import { acceptRoute } from "../routes/accept-route.ts";
 import { encodeFilter } from "../routes/encode-filter.ts";
 import { encodeGrpcMatch, encodeHosts, encodeHttpMatch } from "../routes/encode-match.ts";
 import { RouteProblem } from "../routes/route-problem.ts";
@@ -93,7 +94,14 @@ function attachedRoutes<T extends object>(
   reader.track(routesTopic("Server", namespace, name));
   const routes = reader.index.routes.attached("Server", namespace, name);
   return routes.flatMap((route) => {
-    if (route.kind !== kind || !isOf(route, namespace, name)) return [];
+    const isAccepted = parentRefsOf(route).some(
+      (parent) =>
+        parent.kind === "Server" &&
+        parent.namespace === namespace &&
+        parent.name === name &&
+        acceptRoute(route, parent, reader).isTrue,
+    );
+    if (route.kind !== kind || !isAccepted) return [];
     const parsed = parse(route).value;
     if (!parsed) return [];
     const group = groupOf(route.apiVersion);
@@ -105,19 +113,6 @@ function attachedRoutes<T extends object>(
     });
     return [{ ...parsed, metadata: { kind: { case: "resource" as const, value } }, authorizations }];
   });
-}
-
-/** A Server takes routes of its own namespace, and has neither ports nor sections that one could name. */
-function isOf(route: KubeObject, namespace: string, name: string): boolean {
-  if (route.metadata.namespace !== namespace) return false;
-  return parentRefsOf(route).some(
-    (parent) =>
-      parent.kind === "Server" &&
-      parent.namespace === namespace &&
-      parent.name === name &&
-      parent.port === undefined &&
-      route.spec.parentRefs[parent.at].sectionName === undefined,
-  );
 }
 
 interface RawRule {

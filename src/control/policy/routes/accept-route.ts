@@ -65,6 +65,8 @@ export function acceptRoute(route: KubeObject, parent: ParentRef, context: Route
       if (namespace !== route.metadata.namespace) return missing("a Server must be in the route's namespace");
       if (!index.custom.get(CUSTOM_KINDS.server, namespace, name, track))
         return missing(`Server ${namespace}/${name} does not exist`);
+      if (parent.port !== undefined || route.spec.parentRefs[parent.at].sectionName !== undefined)
+        return missing("a Server has neither ports nor sections that a route could name");
       break;
     case "EgressNetwork": {
       const network = index.custom.get(CUSTOM_KINDS.egressNetwork, namespace, name, track);

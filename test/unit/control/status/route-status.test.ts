@@ -68,6 +68,8 @@ test("route is accepted for each parent by itself; a Gateway is somebody else's"
     egress("in", 443),
     { group: "policy.meshctl.io", kind: "Server", name: "srv" },
     { group: "policy.meshctl.io", kind: "Server", name: "srv", namespace: "other" },
+    { group: "policy.meshctl.io", kind: "Server", name: "srv", port: 80 },
+    { group: "policy.meshctl.io", kind: "Server", name: "srv", sectionName: "http" },
   ];
   const missing = "Accepted=False/NoMatchingParent ResolvedRefs=True/ResolvedRefs";
   assert.deepEqual(conditions(index, route("HTTPRoute", "r", { parentRefs })), [
@@ -79,6 +81,8 @@ test("route is accepted for each parent by itself; a Gateway is somebody else's"
     missing,
     missing,
     "Accepted=True/Accepted",
+    "Accepted=False/NoMatchingParent",
+    "Accepted=False/NoMatchingParent",
     "Accepted=False/NoMatchingParent",
   ]);
 });
