@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
+import { connect, constants, createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { createMesh, HOST, type Mesh, SERVICE } from "./harness.ts";
@@ -65,6 +66,69 @@ async function unrestfulApp(t: { after(callback: () => void): void }): Promise<n
   return (server.address() as { port: number }).port;
 }
 
+async function unrestfulHttp2App(t: { after(callback: () => void): void }): Promise<number> {
+  const server = createHttp2Server();
+  const sessions = new Set<{ destroy(): void }>();
+  server.on("session", (session) => {
+    session.on("error", () => {});
+    sessions.add(session);
+  });
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
+    stream.on("error", () => {});
+    switch (headers[":path"]) {
+      case "/die":
+        return stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      case "/die-within":
+        stream.respond({ ":status": 200 });
+        stream.write("half");
+        return void setImmediate(() => stream.session?.destroy());
+      case "/refuse":
+        stream.respond({ ":status": 413 }, { endStream: true });
+        return stream.close(constants.NGHTTP2_NO_ERROR);
+      case "/large":
+        stream.respond({ ":status": 200 });
+        return void stream.end(Buffer.alloc(300_000, "x"));
+      default:
+        stream.respond({ ":status": 200 });
+        stream.pipe(stream);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+  t.after(() => {
+    server.close();
+    for (const session of sessions) session.destroy();
+  });
+  return (server.address() as { port: number }).port;
+}
+
+/** One HTTP/2 client: some requests at once, some of which it takes back, before it leaves in some way. */
+async function misbehaveHttp2(t: Parameters<typeof dialRaw>[0], mesh: Mesh, random: () => number) {
+  const pick = (count: number) => Math.floor(random() * count);
+  const port = [mesh.servicePort, mesh.podPort, mesh.httpProxyPort][pick(3)]!;
+  const session = connect(`http://${HOST}:${port}`);
+  t.after(() => session.destroy());
+  session.on("error", () => {});
+  const closed = new Promise<void>((resolve) => session.once("close", () => resolve()));
+  await new Promise<void>((resolve) => session.once("connect", () => resolve()));
+  const paths = ["/plain", "/large", "/echo", "/die", "/die-within", "/refuse"];
+  for (let index = 1 + pick(6); index > 0; index--) {
+    const hasBody = pick(2) === 0;
+    const stream = session.request(
+      { ":method": hasBody ? "POST" : "GET", ":path": paths[pick(paths.length)]!, ":authority": SERVICE },
+      { endStream: !hasBody },
+    );
+    stream.on("error", () => {});
+    if (pick(4) > 0) stream.resume();
+    if (hasBody) stream.write(Buffer.alloc(pick(200_000)));
+    if (hasBody && pick(2) === 0) stream.end();
+    if (pick(3) === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (pick(3) === 0) stream.close(constants.NGHTTP2_CANCEL);
+  }
+  if (pick(3) > 0) await new Promise((resolve) => setTimeout(resolve, pick(20)));
+  session.destroy();
+  await closed;
+}
+
 /** One client that sends some requests, cut anywhere, and leaves in some way. Resolves when its connection is over. */
 async function misbehave(t: Parameters<typeof dialRaw>[0], mesh: Mesh, random: () => number): Promise<void> {
   const pick = (count: number) => Math.floor(random() * count);
@@ -98,10 +162,26 @@ async function misbehave(t: Parameters<typeof dialRaw>[0], mesh: Mesh, random: (
   await closed;
 }
 
-for (const seed of [1, 2, 3]) {
-  test(`whatever clients and applications do, every exchange and connection ends once (seed ${seed})`, async (t) => {
+interface Case {
+  readonly name: string;
+  readonly app: typeof unrestfulApp;
+  readonly misbehave: typeof misbehave;
+  readonly hint: "h2" | undefined;
+}
+
+const CASES: readonly Case[] = [
+  { name: "HTTP/1", app: unrestfulApp, misbehave, hint: undefined },
+  { name: "HTTP/1 over HTTP/2", app: unrestfulApp, misbehave, hint: "h2" },
+  { name: "HTTP/2", app: unrestfulHttp2App, misbehave: misbehaveHttp2, hint: "h2" },
+];
+
+for (const [{ name, app, misbehave, hint }, seed] of CASES.flatMap((each) =>
+  [1, 2, 3].map((seed) => [each, seed] as const),
+)) {
+  test(`whatever clients and applications do, every exchange and connection ends once (${name}, seed ${seed})`, async (t) => {
     const mesh = await createMesh(t, {
-      appPort: await unrestfulApp(t),
+      appPort: await app(t),
+      protocolHint: hint,
       // Nothing that hangs is to be saved by this limit.
       config: { inbound: { detectTimeoutMs: 86_400_000 } },
     });
@@ -112,11 +192,21 @@ for (const seed of [1, 2, 3]) {
       await Promise.all(clients);
     }
     // Still well after all that.
-    const last = dialRaw(t, mesh.servicePort);
-    last.write(REQUESTS[0]!);
-    await last.until("done");
-    last.end();
-    await last.untilEnd();
+    if (name === "HTTP/2") {
+      const last = connect(`http://${HOST}:${mesh.servicePort}`);
+      const stream = last.request({ ":path": "/plain", ":authority": SERVICE });
+      const status = await new Promise((resolve) =>
+        stream.on("response", (head) => resolve(head[":status"])),
+      );
+      assert.equal(status, 200);
+      last.destroy();
+    } else {
+      const last = dialRaw(t, mesh.servicePort);
+      last.write(REQUESTS[0]!);
+      await last.until("done");
+      last.end();
+      await last.untilEnd();
+    }
     const never = new AbortController().signal;
     await mesh.outbound.drain(never);
     await mesh.inbound.drain(never);
