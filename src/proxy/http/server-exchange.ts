@@ -64,6 +64,8 @@ export class ServerExchange {
   readonly onDone: (() => void)[] = [];
   /** Get copies of the request's body as it passes. */
   readonly bodyTaps: BodySink[] = [];
+  /** Told of the response's head and of each part of its body. */
+  onProgress: (() => void) | undefined = undefined;
   /** Whether the connection must not go on after this exchange. */
   mustClose = false;
   /** Where a filter sends the request instead of to its own target (origin form). */
@@ -122,6 +124,7 @@ export class ServerExchange {
     if (this.state !== "waiting") return;
     for (const edit of this.responseEdits) edit(head);
     this.state = "responding";
+    this.onProgress?.();
     this.record();
     this.live.status = head.status;
     this.#readGrpcStatus(head.fields);
@@ -134,6 +137,7 @@ export class ServerExchange {
   sendData(view: Buffer): boolean {
     if (this.state !== "responding") return true;
     this.live.responseBytes += view.length;
+    this.onProgress?.();
     return this.#connection.sendData(this, view);
   }
 

@@ -17,6 +17,7 @@ import { type Backends, describeEndpoint } from "./backends.ts";
 import { chooseBackend } from "./choose-backend.ts";
 import type { MirrorRequests } from "./mirror.ts";
 import { Retries } from "./retry.ts";
+import { limitTimes } from "./stream-timeouts.ts";
 
 /** Takes a request whose target's policy is known. */
 export interface PolicyHandler {
@@ -38,7 +39,7 @@ export interface BalancerHandler {
   ): void;
 }
 
-/** Chooses the route, starts its deadline, runs its filters. No route is 404. */
+/** Chooses the route, starts its deadlines, runs its filters. No route is 404. */
 export function routeRequests(next: RuleHandler, { clock, random }: ProxyDependencies): PolicyHandler {
   return {
     handle(exchange, policy) {
@@ -58,11 +59,7 @@ export function routeRequests(next: RuleHandler, { clock, random }: ProxyDepende
         return;
       }
       live.route = metaKey(selected.route.meta);
-      const { requestMs } = selected.rule.timeouts;
-      if (requestMs !== undefined) {
-        const timer = clock.schedule(requestMs, () => exchange.fail(requestTimeout(requestMs)));
-        exchange.onDone.push(() => timer.cancel());
-      }
+      limitTimes(exchange, selected.rule.timeouts, clock);
       exchange.responseEdits.push(stripProxyHeaders);
       if (filterExchange(exchange, selected.rule.filters, selected.rank, random)) {
         next.handle(exchange, selected.rule, selected.rank);
@@ -91,6 +88,7 @@ export function splitRequests(
       if (rule.mirrors) mirror(exchange, rule.mirrors);
       let isFirst = true;
       const attempt = (): void => {
+        retries?.limit(exchange, again);
         const chosen = chooseBackend(rule.backends, (backend) => backends.http(backend), random);
         if (!chosen) {
           exchange.fail(unavailable(exchange.live.target));
@@ -111,8 +109,10 @@ export function splitRequests(
       };
       const retry =
         retries &&
-        ((head: ResponseHead) =>
-          retries.wants(head.status, exchange) ? () => retries.schedule(exchange, again) : undefined);
+        ((head: ResponseHead) => {
+          retries.answered();
+          return retries.wants(head.status, exchange) ? () => retries.schedule(exchange, again) : undefined;
+        });
       attempt();
     },
   };
@@ -234,14 +234,6 @@ function stripProxyHeaders(head: ResponseHead): void {
   if (head.fields.has(ORIG_PROTO)) head.fields.remove(ORIG_PROTO);
   if (head.fields.has("l5d-proxy-error")) head.fields.remove("l5d-proxy-error");
   if (head.fields.has("l5d-proxy-connection")) head.fields.remove("l5d-proxy-connection");
-}
-
-function requestTimeout(timeoutMs: number): MeshError {
-  return new MeshError({
-    kind: "environment",
-    code: "REQUEST_TIMEOUT",
-    message: `request took longer than its route allows (${timeoutMs} ms)`,
-  });
 }
 
 function unavailable(target: string): MeshError {

@@ -1,5 +1,5 @@
 import { Backoff } from "../../base/backoff.ts";
-import type { Clock } from "../../base/clock.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 import type { RetryPolicy } from "../../policy/outbound.ts";
 import { IDEMPOTENT_METHODS } from "../http/attempt.ts";
 import type { ServerExchange } from "../http/server-exchange.ts";
@@ -18,6 +18,8 @@ export class Retries {
   readonly #clock: Clock;
   readonly #backoff: Backoff;
   #left: number;
+  #timer: Timer | undefined;
+  #isLimited = false;
 
   constructor(policy: RetryPolicy, clock: Clock, random: () => number) {
     this.#policy = policy;
@@ -28,11 +30,39 @@ export class Retries {
 
   /** Whether an answer with this status is to be thrown away for another attempt. */
   wants(status: number, exchange: ServerExchange): boolean {
-    const { request, state } = exchange;
+    return (
+      this.#mayRepeat(exchange) &&
+      this.#policy.statuses.some(([start, end]) => status >= start && status <= end)
+    );
+  }
+
+  /**
+   * Gives an attempt that begins the policy's time until its response's head; then it is given up for another one. The last attempt
+   * has all the time that the route leaves.
+   */
+  limit(exchange: ServerExchange, again: () => void): void {
+    const { timeoutMs } = this.#policy;
+    if (timeoutMs === undefined || !this.#mayRepeat(exchange)) return;
+    if (!this.#isLimited) exchange.onDone.push(() => this.answered());
+    this.#isLimited = true;
+    this.#timer = this.#clock.schedule(timeoutMs, () => {
+      if (!this.#mayRepeat(exchange)) return;
+      const { upstream } = exchange;
+      exchange.upstream = undefined;
+      upstream?.abort();
+      this.schedule(exchange, again);
+    });
+  }
+
+  /** The response's head has come. */
+  answered(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #mayRepeat({ request, state }: ServerExchange): boolean {
     if (this.#left === 0 || state !== "waiting") return false;
-    if (request.body !== "none" || request.upgrade !== "" || !IDEMPOTENT_METHODS.has(request.method))
-      return false;
-    return this.#policy.statuses.some(([start, end]) => status >= start && status <= end);
+    return request.body === "none" && request.upgrade === "" && IDEMPOTENT_METHODS.has(request.method);
   }
 
   /** Takes one of the attempts and begins it after its pause, unless the client leaves before. */

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { createServer, type RequestListener } from "node:http";
+import { type TestContext, test } from "node:test";
+import { defaultMeta } from "../../../src/policy/meta.ts";
+import type { OutboundRule, RetryPolicy } from "../../../src/policy/outbound.ts";
+import { createMesh, HOST, type Mesh, rule, SERVICE } from "./harness.ts";
+import { dialRaw } from "./raw-client.ts";
+
+const GET = `GET / HTTP/1.1\r\nHost: ${SERVICE}\r\n\r\n`;
+const NONE: OutboundRule["timeouts"] = { requestMs: undefined, responseMs: undefined, idleMs: undefined };
+
+async function meshOf(
+  t: TestContext,
+  listener: RequestListener,
+  change: Partial<OutboundRule>,
+): Promise<Mesh> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const rules = [rule(`${SERVICE}:80`, change)];
+  return await createMesh(t, {
+    appPort: (server.address() as { port: number }).port,
+    outboundPolicy: { httpRoutes: [{ meta: defaultMeta("http"), hosts: [], rules }] },
+  });
+}
+
+for (const limit of ["requestMs", "responseMs", "idleMs"] as const) {
+  const timeouts = { ...NONE, [limit]: 50 };
+
+  test(`a server that does not answer gives 504 after ${limit}, and the client's connection goes on`, async (t) => {
+    let isFirst = true;
+    const mesh = await meshOf(
+      t,
+      (_request, response) => {
+        if (!isFirst) response.end("second");
+        isFirst = false;
+      },
+      { timeouts },
+    );
+    const client = dialRaw(t, mesh.servicePort);
+    client.write(GET);
+    await client.until("HTTP/1.1 504 ");
+    client.write(GET);
+    await client.until("second");
+    assert.equal((await mesh.client.closedCount(1))[0]!.status, 504);
+    assert.deepEqual(mesh.client.violations, []);
+  });
+
+  test(`a response that does not go on is cut after ${limit}`, async (t) => {
+    const mesh = await meshOf(
+      t,
+      (_request, response) => {
+        response.writeHead(200, { "content-length": "10" });
+        response.write("five!");
+      },
+      { timeouts },
+    );
+    const client = dialRaw(t, mesh.servicePort);
+    client.write(GET);
+    assert.match(await client.untilEnd(), /^HTTP\/1\.1 200 [\s\S]*five!$/);
+    const [record] = await mesh.client.closedCount(1);
+    assert.match(record!.error, /timeout 50 ms/);
+  });
+}
+
+test("an attempt that is not answered in its time is given up for another; the last one has no such limit", async (t) => {
+  const retry: RetryPolicy = {
+    maxRetries: 1,
+    maxRequestBytes: 65_536,
+    statuses: [[500, 599]],
+    grpcCodes: new Set(),
+    timeoutMs: 50,
+    backoff: { minMs: 1, maxMs: 2, jitterRatio: 0 },
+  };
+  let asked = 0;
+  const mesh = await meshOf(
+    t,
+    (_request, response) => {
+      asked++;
+      // The second answer takes longer than an attempt may.
+      if (asked === 2) setTimeout(() => response.end("answer"), 120);
+    },
+    { retry },
+  );
+  const client = dialRaw(t, mesh.servicePort);
+  client.write(GET);
+  assert.match(await client.until("answer"), /^HTTP\/1\.1 200 /);
+  const [record] = await mesh.client.closedCount(1);
+  assert.equal(record!.attempts, 2);
+  assert.equal(asked, 2);
+  assert.deepEqual(mesh.client.violations, []);
+});
