@@ -132,10 +132,10 @@ export async function runController(options: ControllerProcess): Promise<void> {
     log.info("index filled"),
   );
   const cached = registry.gauge("cache_size", "Objects that are watched");
-  const skipped = registry.gauge("policy_objects_skipped", "Policies and routes with mistakes, by kind");
+  const faulty = registry.gauge("policy_objects_faulty", "Policies and routes with mistakes, by kind");
   registry.onScrape(() => {
     for (const kind of new Set(Object.values(CUSTOM_KINDS).map((each) => each.kind))) {
-      skipped.set(checked.counts().get(kind) ?? 0, { kind });
+      faulty.set(checked.counts().get(kind) ?? 0, { kind });
     }
     for (const { resource, store } of stores) cached.set(store.size, { kind: resource.plural });
     for (const { kind, size } of optional.sizes()) cached.set(size, { kind });

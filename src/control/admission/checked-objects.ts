@@ -5,14 +5,14 @@ import type { StoreListener } from "../../kube/store.ts";
 import { formatProblems, validateObject } from "./validate-object.ts";
 
 /**
- * Passes objects on to the index, and says which of them discovery skips: the webhook may have been away when they were written, or
- * ignored.
+ * Passes objects on to the index, and says which of them discovery skips, as a whole or in part: the webhook may have been away
+ * when they were written, or ignored.
  */
 export class CheckedObjects implements StoreListener {
   readonly #next: StoreListener;
   readonly #log: Logger;
   /** Key -> kind, of those with problems. */
-  readonly #skipped = new Map<string, string>();
+  readonly #faulty = new Map<string, string>();
 
   constructor(next: StoreListener, log: Logger) {
     this.#next = next;
@@ -21,24 +21,24 @@ export class CheckedObjects implements StoreListener {
 
   apply(object: KubeObject): void {
     const problems = problemsOf(object);
-    if (problems === "") this.#skipped.delete(keyOf(object));
+    if (problems === "") this.#faulty.delete(keyOf(object));
     else {
-      this.#skipped.set(keyOf(object), object.kind);
+      this.#faulty.set(keyOf(object), object.kind);
       const { namespace, name } = object.metadata;
-      this.#log.warn("object skipped", { object: `${object.kind} ${namespace}/${name}`, problems });
+      this.#log.warn("object has mistakes", { object: `${object.kind} ${namespace}/${name}`, problems });
     }
     this.#next.apply(object);
   }
 
   delete(object: KubeObject): void {
-    this.#skipped.delete(keyOf(object));
+    this.#faulty.delete(keyOf(object));
     this.#next.delete(object);
   }
 
-  /** Objects that are skipped now, by kind. */
+  /** Objects with mistakes, by kind. */
   counts(): Map<string, number> {
     const counts = new Map<string, number>();
-    for (const kind of this.#skipped.values()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    for (const kind of this.#faulty.values()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
     return counts;
   }
 }
