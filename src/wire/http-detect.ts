@@ -21,6 +21,13 @@ export function detectHttp(bytes: Buffer): HttpDetection {
   return isRequestLineStart(line, lineEnd >= 0) ? "http/1" : "not-http";
 }
 
+/** Whether a server's first bytes are a SETTINGS frame: how HTTP/2 servers begin, before their client has said anything. */
+export function isHttp2Settings(bytes: Buffer): boolean {
+  if (bytes.length < 9) return false;
+  // Length, a multiple of six and no more than a few settings; type 4, no flags, stream 0.
+  return bytes.readUIntBE(0, 3) % 6 === 0 && bytes[0] === 0 && bytes.readUIntBE(3, 6) === 0x0400_0000_0000;
+}
+
 /** `METHOD SP target SP HTTP/1.x`, or a beginning of it when the line has not ended. */
 function isRequestLineStart(line: string, isComplete: boolean): boolean {
   // A method of more than 32 characters is nobody's; without a bound any long word would count as one.

@@ -4,7 +4,7 @@ import { toMeshError } from "../../base/error.ts";
 import { type FirstBytes, pushBack, readFirstBytes } from "../../net/first-bytes.ts";
 import type { Drainable, LiveSet } from "../../net/live-set.ts";
 import type { LiveExchange, LiveTransport, Recorder } from "../../observe/live-exchange.ts";
-import { detectHttp } from "../../wire/http-detect.ts";
+import { detectHttp, isHttp2Settings } from "../../wire/http-detect.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
 import { Splice } from "./splice.ts";
@@ -49,7 +49,7 @@ export function forwardOpaque(options: ForwardOptions): Forwarded {
  *     (else) ---------> committed --dialled--> copying --both ended--> over
  *                             \--cannot dial, client gone, cut----------^
  *
- * The server is dialled at once in any case, so that one which speaks first is heard. A slow HTTP client then costs its
+ * A server that sends the settings of HTTP/2 counts as silent. The server is dialled at once in any case, so that one which speaks first is heard. A slow HTTP client then costs its
  * server a connection without bytes, instead of costing everybody the sight of its requests.
  */
 class OpaqueForward implements Forwarded, Drainable {
@@ -103,7 +103,15 @@ class OpaqueForward implements Forwarded, Drainable {
       // That it cannot be dialled is the commit's to tell.
       (): FirstBytes => ({ kind: "closed" }),
     );
-    const speaker = await Promise.race([client.then(() => "client"), server.then(() => "server")]);
+    let speaker = await Promise.race([client.then(() => "client"), server.then(() => "server")]);
+    if (speaker === "server") {
+      const hello = await server;
+      // Servers of HTTP/2 send their settings at once, which no client waits for: the client is still the one to speak.
+      if (hello.kind === "bytes" && isHttp2Settings(hello.bytes)) {
+        await client;
+        speaker = "client";
+      }
+    }
     stop.abort();
     const first = await client;
     pushBack(accepted.socket, first);

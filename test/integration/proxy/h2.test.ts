@@ -457,6 +457,66 @@ test("a client that does not read stops its application through both proxies, an
   assert.equal(record!.responseBytes, bytes);
 });
 
+test("an application that does not read stops its client through both proxies, and nobody else", async (t) => {
+  const bytes = 64 * 1024 * 1024;
+  let resume: () => void = () => {};
+  const mesh = await upgradedMesh(t, (request, response) => {
+    if (request.method === "GET") return void response.end("other");
+    resume = () => {
+      request.resume();
+      request.on("end", () => response.end("read"));
+    };
+  });
+  const client = dialRaw(t, mesh.servicePort);
+  client.write(`POST / HTTP/1.1\r\nHost: ${SERVICE}\r\nContent-Length: ${bytes}\r\n\r\n`);
+  let left = bytes;
+  const chunk = Buffer.alloc(65_536);
+  const write = (): void => {
+    for (; left > 0; ) {
+      left -= chunk.length;
+      if (!client.socket.write(chunk)) break;
+    }
+  };
+  client.socket.on("drain", write);
+  write();
+  for (let round = 0; round < 20; round++) {
+    const other = dialRaw(t, mesh.servicePort);
+    other.write(`GET / HTTP/1.1\r\nHost: ${SERVICE}\r\nConnection: close\r\n\r\n`);
+    assert.match(await other.untilEnd(), /other$/);
+  }
+  assert.ok(left > bytes / 2, `${bytes - left} bytes were taken for an application that reads nothing`);
+  resume();
+  await client.until("read");
+  const [record] = (await mesh.server.closedCount(21)).slice(-1);
+  assert.equal(record!.requestBytes, bytes);
+});
+
+test("an HTTP/2 client that was slow to begin is still seen as HTTP/2, on both sides", async (t) => {
+  for (const side of ["servicePort", "podPort"] as const) {
+    let onDialled: () => void = () => {};
+    const dialled = new Promise<void>((resolve) => {
+      onDialled = resolve;
+    });
+    const server = createServer((_request, response) => response.end("late"));
+    server.on("connection", () => onDialled());
+    await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+    t.after(() => server.close());
+    const mesh = await createMesh(t, { appPort: (server.address() as { port: number }).port });
+    const { Socket } = await import("node:net");
+    const socket = new Socket();
+    socket.connect(mesh[side], HOST);
+    // The proxy has given up waiting, and has dialled the application as opaque.
+    await dialled;
+    const session = connect(`http://${HOST}`, { createConnection: () => socket });
+    session.on("error", () => {});
+    t.after(() => session.destroy());
+    assert.equal((await ask(session, { ":path": "/" })).body.toString(), "late");
+    // On the server's side the connection without bytes is an exchange as well.
+    const [record] = await mesh[side === "servicePort" ? "client" : "server"].closedCount(1);
+    assert.equal(record!.protocol, "http/2");
+  }
+});
+
 const curl = spawnSync("curl", ["--version"], { encoding: "utf8" });
 
 test("curl speaks HTTP/2 with prior knowledge through both proxies", {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { detectHttp, type HttpDetection } from "../../../src/wire/http-detect.ts";
+import { detectHttp, type HttpDetection, isHttp2Settings } from "../../../src/wire/http-detect.ts";
+import { hex } from "../../support/hex.ts";
 
 const CASES: readonly (readonly [text: string, expected: HttpDetection])[] = [
   ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "http/1"],
@@ -33,5 +34,22 @@ const CASES: readonly (readonly [text: string, expected: HttpDetection])[] = [
 for (const [text, expected] of CASES) {
   test(`${JSON.stringify(text)} is ${expected}`, () => {
     assert.equal(detectHttp(Buffer.from(text, "latin1")), expected);
+  });
+}
+
+const FIRST_WORDS: readonly (readonly [what: string, bytes: string, isSettings: boolean])[] = [
+  ["empty SETTINGS", "000000 04 00 00000000", true],
+  ["two settings, and more", "00000c 04 00 00000000 0003 00000064 0004", true],
+  ["fewer bytes than decide", "000000 04 00 000000", false],
+  ["an acknowledgement", "000000 04 01 00000000", false],
+  ["another frame", "000008 06 00 00000000", false],
+  ["a length that no settings have", "000007 04 00 00000000", false],
+  ["settings of a stream", "000006 04 00 00000001", false],
+  ["a greeting", "323230206d61696c207265616479", false],
+];
+
+for (const [what, bytes, isSettings] of FIRST_WORDS) {
+  test(`a server that begins with ${what} is ${isSettings ? "" : "not "}taken for HTTP/2`, () => {
+    assert.equal(isHttp2Settings(hex(bytes)), isSettings);
   });
 }
