@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { systemClock } from "../src/base/clock.ts";
+import { MeshError } from "../src/base/error.ts";
 import { createLogger } from "../src/base/log.ts";
 import type { Command } from "../src/cli/command.ts";
 import { setCloseWaitTimeout } from "../src/init/close-wait.ts";
@@ -83,6 +84,7 @@ export const command: Command = {
       summary: "how long half-closed connections are remembered; needs a privileged container",
     },
     { name: "dry-run", type: "boolean", summary: "print the rules and change nothing" },
+    { name: "force", type: "boolean", summary: "write the rules although this is not the mesh's image" },
     {
       name: "log-format",
       type: "string",
@@ -114,6 +116,7 @@ export const command: Command = {
       console.stdout.write(renderRules(mode, plan));
       return { exitCode: 0 };
     }
+    requirePod(env, options.force === true);
     const log = createLogger({
       level: "info",
       format: options.logFormat as "plain" | "json",
@@ -136,3 +139,18 @@ export const command: Command = {
     return { exitCode: 0 };
   },
 };
+
+/**
+ * Typed on a node or a laptop, this command would send every connection of the machine to a proxy that is not there.
+ *
+ * @throws MeshError `INIT_OUTSIDE_POD`
+ */
+function requirePod(env: Readonly<Record<string, string | undefined>>, isForced: boolean): void {
+  if (isForced || env.MESHCTL_IMAGE === "1") return;
+  throw new MeshError({
+    kind: "user",
+    code: "INIT_OUTSIDE_POD",
+    message: "this is not the mesh's image: the rules would redirect all TCP of this machine's network",
+    hint: "look at them with `meshctl proxy-init --dry-run`, or write them here with --force (undo: `nft delete table ip meshctl; nft delete table ip6 meshctl`)",
+  });
+}

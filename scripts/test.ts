@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { listFiles, ROOT } from "./source-files.ts";
 import report from "./test-reporter.ts";
 
+const FILE_TIMEOUT_MS = 240_000;
 const startMs = performance.now();
 // `npm run` puts the project's own Node first on the PATH, and this file runs in it; children take the same one.
 const steps = ["scripts/build.ts", "scripts/check.ts"].map((script) => {
@@ -34,6 +35,8 @@ function runTests(filters: readonly string[], checked: boolean): void {
   const stream = run({
     files: files.map((path) => `${ROOT}${path}`),
     concurrency: 2,
+    // A file that hangs is a failure with a name, not a run that never ends.
+    timeout: FILE_TIMEOUT_MS,
     cwd: fileURLToPath(new URL("../", import.meta.url)),
   });
   let failures = 0;

@@ -100,6 +100,7 @@ for (const { mode, trial, list } of VARIANTS) {
       network.inPod(process.execPath, [
         `${ROOT}commands/main.ts`,
         "proxy-init",
+        "--force",
         `--mode=${mode}`,
         ...FLAGS,
         ...more,
@@ -150,7 +151,7 @@ test("IPv4 alone leaves IPv6 as it is, and a group can be the proxy's mark", asy
   const network = await makeNetwork(t, "nft list ruleset");
   if (!network) return;
   const flags = ["--ipv6=false", "--proxy-uid=0", `--proxy-gid=${PROXY}`, "--ports-to-redirect=9000"];
-  await network.inPod(process.execPath, [`${ROOT}commands/main.ts`, "proxy-init", ...flags]);
+  await network.inPod(process.execPath, [`${ROOT}commands/main.ts`, "proxy-init", "--force", ...flags]);
   assert.deepEqual(await network.dial("pod", PROXY, ["10.9.0.1 80"]), ["peer 80"]);
   assert.deepEqual(await network.dial("pod", APPLICATION, ["10.9.0.1 80", "fd00:9::1 80"]), [
     "outbound 10.9.0.1:80",
@@ -172,7 +173,7 @@ test("without the capability it says which one is missing, and that only root ge
     process.execPath,
     `${ROOT}commands/main.ts`,
   ];
-  const output = await network.inPod("setpriv", [...drop, "proxy-init"], 1);
+  const output = await network.inPod("setpriv", [...drop, "proxy-init", "--force"], 1);
   assert.match(output, /needs NET_ADMIN, which this process \(user 0\) does not have/);
   assert.match(output, /capabilities\.add: \[NET_ADMIN\]/);
 });
