@@ -312,6 +312,19 @@ for (const [what, options, status] of GRPC_ANSWERS) {
   });
 }
 
+test("a gRPC answer that breaks off ends with a status in its trailers", async (t) => {
+  const mesh = await http2Mesh(t, (stream) => {
+    stream.respond({ ":status": 200, "content-type": "application/grpc" });
+    stream.write("half", () => setImmediate(() => stream.session?.destroy()));
+  });
+  const answer = await ask(open(t, mesh.servicePort), callHeaders(), "message");
+  assert.deepEqual([answer.body.toString(), answer.resetCode], ["half", 0]);
+  assert.equal(answer.trailers["grpc-status"], "14");
+  const [inbound] = await mesh.server.closedCount(1);
+  assert.deepEqual([inbound!.status, inbound!.grpcStatus], [200, 14]);
+  assert.match(inbound!.error, /server was lost within its response/);
+});
+
 test("a denied HTTP/2 request is 403 and leaves its connection open", async (t) => {
   const mesh = await http2Mesh(t, echo, { serverPolicy: { authorizations: [onlyIdentity("nobody")] } });
   const session = open(t, mesh.servicePort);
