@@ -44,6 +44,8 @@ const EXIT_INIT_FAILED = 1;
 const EXIT_CONFIG_INVALID = 64;
 /** How often a proxy that waits for its first certificate says so. */
 const WAITING_WARNING_MS = 15_000;
+/** How long the start waits for the policies of the pod's ports; it goes on without them (/ready depends on no controller). */
+const POLICIES_MS_MAX = 1000;
 const DEFAULT_BACKOFF: BackoffConfig = { minMs: 100, maxMs: 60_000, jitterRatio: 0.1 };
 
 /**
@@ -53,7 +55,7 @@ const DEFAULT_BACKOFF: BackoffConfig = { minMs: 100, maxMs: 60_000, jitterRatio:
  *   environment --bad--> 64
  *      | good
  *   bound (admin answers, connections wait) --cannot bind--> 1
- *      | first certificate
+ *      | first certificate, and the ports' policies or 1 s
  *   serving (/ready is 200)
  *      | signal, or POST /shutdown
  *   draining --all done, or grace period over--> 0
@@ -153,10 +155,11 @@ async function serve(
       admin: joinHostPort(config.admin.listen.host, adminPort),
     });
     credentials.start(ended.signal);
-    control.inboundPolicies.start();
+    const policies = control.inboundPolicies.start();
     // Held as long as the proxy lives.
     adminPolicy = control.inboundPolicies.watch(config.admin.listen.port);
     await firstCertificate(credentials, stopped, log, io.clock);
+    await firstPolicies(policies, stopped, io.clock);
     if (!stopped.aborted) {
       inbound.start();
       outbound.start();
@@ -278,6 +281,17 @@ async function firstCertificate(
     timer = clock.schedule(WAITING_WARNING_MS, remind);
   }
   await Promise.race([credentials.ready, abortOf(stopped)]);
+  timer.cancel();
+}
+
+/**
+ * Gives the control plane a moment to say what the ports' policies are. Without it the first connections, which are the
+ * kubelet's probes as a rule, would meet the default policy, which knows no probes: they would count as failed traffic.
+ */
+async function firstPolicies(policies: Promise<void>, stopped: AbortSignal, clock: Clock): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = clock.schedule(POLICIES_MS_MAX, over.resolve);
+  await Promise.race([policies, over.promise, abortOf(stopped)]);
   timer.cancel();
 }
 

@@ -10,8 +10,12 @@ import { SharedWatches, WatchedCell, watchedView } from "./shared-watch.ts";
 import { isRefusal, type StreamSource } from "./stream-source.ts";
 
 export interface LiveInboundPolicies extends InboundPolicies {
-  /** Starts watching the ports that the configuration names; they are never evicted. */
-  start(): void;
+  /**
+   * Starts watching the ports that the configuration names; they are never evicted.
+   *
+   * @returns resolves when the control plane has answered, or refused, for each of them
+   */
+  start(): Promise<void>;
   close(): void;
 }
 
@@ -22,7 +26,7 @@ export interface LiveInboundPolicies extends InboundPolicies {
  */
 export function createInboundPolicies(config: ProxyConfig, source: StreamSource): LiveInboundPolicies {
   const { inbound, policy } = config;
-  const watches = new SharedWatches<number, WatchedCell<ServerPolicy>>({
+  const watches = new SharedWatches<number, PortWatch>({
     keyOf: String,
     idleMs: inbound.discoveryIdleTimeoutMs,
     clock: source.clock,
@@ -38,14 +42,20 @@ export function createInboundPolicies(config: ProxyConfig, source: StreamSource)
   return {
     watch(port) {
       const { value, release } = watches.hold(port);
-      return watchedView(value, release);
+      return watchedView(value.cell, release);
     },
-    start() {
+    async start() {
       // Held for ever: nobody releases them.
-      for (const port of inbound.ports) watches.hold(port);
+      await Promise.all([...inbound.ports].map((port) => watches.hold(port).value.decided));
     },
     close: () => watches.close(),
   };
+}
+
+interface PortWatch {
+  readonly cell: WatchedCell<ServerPolicy>;
+  /** Resolves with the first answer, whatever it says. */
+  readonly decided: Promise<void>;
 }
 
 function watchPort(
@@ -54,8 +64,9 @@ function watchPort(
   port: number,
   initial: ServerPolicy,
   signal: AbortSignal,
-): WatchedCell<ServerPolicy> {
+): PortWatch {
   const cell = new WatchedCell(initial);
+  const decided = Promise.withResolvers<void>();
   const done = watchStream<Server>(
     {
       ...source,
@@ -73,13 +84,15 @@ function watchPort(
           source.log.error("inbound policy refused", { port, error: toMeshError(caught).message });
           cell.set(invalidServerPolicy());
         }
+        decided.resolve();
       },
       isFinal: isRefusal,
     },
     signal,
   );
   done.then((error) => {
+    decided.resolve();
     if (error) source.log.warn("no policy for the port; the default stays", { port, error: error.message });
   });
-  return cell;
+  return { cell, decided: decided.promise };
 }

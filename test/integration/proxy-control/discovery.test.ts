@@ -382,8 +382,14 @@ test("audit comes as a property of the policy", async (t) => {
 
 test("ports named in the configuration are watched from the start, others leave after 90 s unused", async (t) => {
   const { plane, inboundPolicies, clock } = await setUp(t, { INBOUND_PORTS: "8080" });
-  inboundPolicies.start();
+  let isDecided = false;
+  const decided = inboundPolicies.start().then(() => {
+    isDecided = true;
+  });
   const named = await plane.next(PORT);
+  assert.equal(isDecided, false);
+  named.send(server({}));
+  await decided;
   inboundPolicies.watch(9090).release();
   const other = await plane.next(PORT);
   let isNamedClosed = false;

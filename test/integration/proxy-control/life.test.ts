@@ -13,6 +13,7 @@ import { liveProxy } from "../../../src/proxy/life.ts";
 import type { ProxySide } from "../../../src/proxy/proxy-side.ts";
 import { type FakeControlPlane, startFakeControlPlane } from "../../support/fake-control-plane.ts";
 import { createTestMeshCa, type TestMeshCa } from "../../support/test-mesh-ca.ts";
+import { until } from "../../support/until.ts";
 
 const NAME = "web.demo.serviceaccount.identity.meshctl.cluster.local";
 const CONTROLLER = "meshctl-controller.meshctl.serviceaccount.identity.meshctl.cluster.local";
@@ -131,7 +132,7 @@ async function startPlanes(t: TestContext) {
 const statusOf = async (port: number, path: string, method = "GET") =>
   (await fetch(`http://127.0.0.1:${port}${path}`, { method })).status;
 
-test("proxy binds at once, accepts after the first certificate, and drains when told", async (t) => {
+test("proxy binds at once, accepts after the first certificate and policies, and drains when told", async (t) => {
   const planes = await startPlanes(t);
   const proxy = await run(t, planes);
   const call = await planes.identity.next(Identity.method.certify);
@@ -153,8 +154,12 @@ test("proxy binds at once, accepts after the first certificate, and drains when 
   const watch = await planes.controller.next(InboundServerPolicies.method.watchPort);
   assert.equal(watch.peer, NAME);
   assert.deepEqual([watch.request.port, watch.request.workload], [8080, '{"ns":"demo","pod":"web-1"}']);
+  assert.deepEqual(proxy.notes.slice(2), [], "a probe would meet the default policy, which knows none");
+  assert.equal(await statusOf(proxy.adminPort, "/ready"), 503);
+  watch.send({ protocol: { kind: { case: "opaque", value: {} } } });
+  await until("the sides to start", () => proxy.notes.length === 4);
   assert.deepEqual(proxy.notes.slice(2), ["inbound started", "outbound started"]);
-  assert.equal(await statusOf(proxy.adminPort, "/ready"), 200);
+  await until("ready", async () => (await statusOf(proxy.adminPort, "/ready")) === 200);
 
   proxy.stop();
   assert.equal(await proxy.exit, 0);
@@ -164,6 +169,22 @@ test("proxy binds at once, accepts after the first certificate, and drains when 
     "inbound closed",
     "outbound closed",
   ]);
+});
+
+test("proxy starts with the default policy when the control plane says nothing", async (t) => {
+  const planes = await startPlanes(t);
+  const proxy = await run(t, planes);
+  const call = await planes.identity.next(Identity.method.certify);
+  const { leafDer, chainDer } = await ca.sign(call.request.certificateSigningRequest);
+  call.send({
+    leafCertificate: leafDer,
+    intermediateCertificates: chainDer,
+    validUntil: timestampFromMs(Date.now() + 3_600_000),
+  });
+  call.end();
+  await planes.controller.next(InboundServerPolicies.method.watchPort);
+  await until("ready", async () => (await statusOf(proxy.adminPort, "/ready")) === 200);
+  assert.deepEqual(proxy.notes.slice(2), ["inbound started", "outbound started"]);
 });
 
 test("proxy stops before it ever had a certificate", async (t) => {
