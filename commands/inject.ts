@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { MeshError } from "../src/base/error.ts";
 import { VERSION } from "../src/base/version.ts";
 import type { Command, CommandContext, Options } from "../src/cli/command.ts";
+import { createFetch } from "../src/cli/fetch-url.ts";
 import { createInjector } from "../src/inject/annotate.ts";
 import { readInstalledValues } from "../src/inject/base-values.ts";
 import { createInputReader } from "../src/inject/file-reader.ts";
@@ -76,8 +77,8 @@ export const command: Command = {
     },
   ],
   async run(options, args, context, given) {
-    const { console, cwd, globals } = context;
-    const inputs = await readInputs(args, createInputReader(console.stdin, cwd));
+    const { console, cwd, env, globals } = context;
+    const inputs = await readInputs(args, createInputReader(console.stdin, cwd, createFetch(env)));
     const manual = options.manual === true;
     const values = await baseValues(options, context, manual || needsBaseValues(given));
     if (manual && values.identityTrustAnchorsPem === "") {
@@ -113,7 +114,7 @@ async function baseValues(options: Options, context: CommandContext, matter: boo
   if (typeof options.values === "string") {
     const { valuesFromYaml } = await import("../src/values/yaml.ts");
     const { readTextFrom } = await import("../src/install/install-inputs.ts");
-    const readText = readTextFrom((name) => readFile(resolve(cwd, name), "utf8"), fetch);
+    const readText = readTextFrom((name) => readFile(resolve(cwd, name), "utf8"), createFetch(env));
     return valuesFromYaml(await readText(options.values), options.values);
   }
   if (!matter || options.ignoreCluster === true) {

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { systemClock } from "../src/base/clock.ts";
 import { VERSION } from "../src/base/version.ts";
 import type { Command, CommandContext } from "../src/cli/command.ts";
+import { createFetch } from "../src/cli/fetch-url.ts";
 import { INSTALL_FLAGS, type ValuesRequest, valuesFromFlags } from "../src/install/install-flags.ts";
 import { openCluster, readIdentityFiles, readTextFrom } from "../src/install/install-inputs.ts";
 import { planInstall } from "../src/install/plan-install.ts";
@@ -87,7 +88,10 @@ export const command: Command = {
     },
   ],
   async run(options, _args, context, given) {
-    const readText = readTextFrom((name) => readFile(resolve(context.cwd, name), "utf8"), fetch);
+    const readText = readTextFrom(
+      (name) => readFile(resolve(context.cwd, name), "utf8"),
+      createFetch(context.env),
+    );
     const request: ValuesRequest = {
       version: VERSION,
       namespace: context.globals.meshctlNamespace,

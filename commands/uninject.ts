@@ -1,4 +1,5 @@
 import type { Command } from "../src/cli/command.ts";
+import { createFetch } from "../src/cli/fetch-url.ts";
 import { createInputReader } from "../src/inject/file-reader.ts";
 import { printStream } from "../src/inject/print-stream.ts";
 import { readInputs } from "../src/inject/read-inputs.ts";
@@ -42,9 +43,9 @@ export const command: Command = {
       does: "take what is running out of the mesh",
     },
   ],
-  async run(options, args, { console, cwd }) {
+  async run(options, args, { console, cwd, env }) {
     const outcome = rewriteInputs({
-      inputs: await readInputs(args, createInputReader(console.stdin, cwd)),
+      inputs: await readInputs(args, createInputReader(console.stdin, cwd, createFetch(env))),
       rewrite: createUninjector(),
       fullData: false,
       keepGoing: options.keepGoing === true,

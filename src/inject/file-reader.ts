@@ -3,7 +3,11 @@ import { resolve } from "node:path";
 import type { InputReader } from "./read-inputs.ts";
 
 /** Reads from the machine: standard input, files below a working directory, the network. */
-export function createInputReader(stdin: { readAll(): Promise<Buffer> }, cwd: string): InputReader {
+export function createInputReader(
+  stdin: { readAll(): Promise<Buffer> },
+  cwd: string,
+  fetch: InputReader["fetch"],
+): InputReader {
   return {
     readStdin: () => stdin.readAll(),
     readFile: (path) => readFile(resolve(cwd, path)),
@@ -19,6 +23,6 @@ export function createInputReader(stdin: { readAll(): Promise<Buffer> }, cwd: st
       }
       return found;
     },
-    fetch: (url) => fetch(url),
+    fetch,
   };
 }

@@ -5,7 +5,7 @@ import type { InstallRequest } from "./plan-install.ts";
 type ReadText = (name: string) => Promise<string>;
 
 /** Reads files and https URLs as text. @throws MeshError `INPUT_UNREADABLE`, `INPUT_URL` */
-export function readTextFrom(readFile: ReadText, fetchUrl: typeof fetch): ReadText {
+export function readTextFrom(readFile: ReadText, fetchUrl: (url: string) => Promise<Response>): ReadText {
   return async (name) => {
     if (/^https?:\/\//.test(name)) return readUrl(name, fetchUrl);
     try {
@@ -22,7 +22,7 @@ export function readTextFrom(readFile: ReadText, fetchUrl: typeof fetch): ReadTe
 }
 
 /** Only https, and only a 200: a login page is no manifest. */
-export async function readUrl(url: string, fetchUrl: typeof fetch): Promise<string> {
+export async function readUrl(url: string, fetchUrl: (url: string) => Promise<Response>): Promise<string> {
   const fail = (message: string, hint?: string, cause?: unknown): never => {
     throw new MeshError({ kind: "user", code: "INPUT_URL", message, hint, cause });
   };
