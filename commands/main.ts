@@ -25,7 +25,8 @@ async function main(): Promise<void> {
     import("./registry.ts"),
   ]);
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // SIGHUP: the terminal is gone, and what was started in it must not outlive it.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     const onSignal = () => {
       // A second one finds no listener and ends the process as the system does.
       process.removeListener(signal, onSignal);

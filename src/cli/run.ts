@@ -30,7 +30,7 @@ export function renderLostOutput(cause: Error): string {
   return renderError(error, { path: "meshctl", verbose: false });
 }
 
-export type StopReason = "SIGINT" | "SIGTERM" | "closed-pipe" | "lost-output";
+export type StopReason = "SIGINT" | "SIGTERM" | "SIGHUP" | "closed-pipe" | "lost-output";
 
 /** Why the signal aborted; an AbortError, so that what waits on the signal recognises it. */
 export class Stopped extends Error {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { MeshError, systemErrorCode } from "../../base/error.ts";
 
@@ -20,8 +21,10 @@ export interface NetworkClaim {
  * @throws MeshError `NETWORK_NO_LOOPBACK` where 127.N.x.x are no addresses of this host (macOS), `NETWORK_EXHAUSTED`
  */
 export async function claimNetwork(firstOctet: number): Promise<NetworkClaim> {
+  const listening = listeningOctets(readSockets());
   for (let tried = 0; tried < 254; tried++) {
     const octet = ((firstOctet - 1 + tried) % 254) + 1;
+    if (listening.has(octet)) continue;
     try {
       const server = await listen(`127.${octet}.0.1`);
       return { octet, release: () => new Promise((resolve) => server.close(() => resolve())) };
@@ -38,6 +41,30 @@ export async function claimNetwork(firstOctet: number): Promise<NetworkClaim> {
     message: "every network from 127.1.0.0/16 to 127.254.0.0/16 is claimed by a local cluster",
     hint: "stop a cluster: press Ctrl-C in its `meshctl dev` or `meshctl demo`",
   });
+}
+
+/**
+ * Second octets of the 127.N.x.x on which something listens: processes that outlived a cluster that was killed hold their
+ * ports until the next start in its directory, and their network is no good for another one.
+ *
+ * @param table text of Linux' /proc/net/tcp: `  0: 0100007F:4ABC 00000000:0000 0A ...`, addresses in host byte order
+ */
+export function listeningOctets(table: string): Set<number> {
+  const octets = new Set<number>();
+  for (const match of table.matchAll(/^\s*\d+: ([0-9A-F]{8}):[0-9A-F]{4} [0-9A-F]{8}:[0-9A-F]{4} 0A /gm)) {
+    const address = match[1]!;
+    if (address.endsWith("7F")) octets.add(Number.parseInt(address.slice(4, 6), 16));
+  }
+  return octets;
+}
+
+function readSockets(): string {
+  try {
+    return readFileSync("/proc/net/tcp", "latin1");
+  } catch {
+    // Not Linux: the claim alone decides.
+    return "";
+  }
 }
 
 /** Where the search for a directory's network begins. */

@@ -63,8 +63,10 @@ test("a reader that goes away ends a command quietly and successfully", { skip: 
   assert.equal(exitCode, 0);
 });
 
-test("a server of the sample ends on SIGTERM and on Ctrl-C with exit 0", { skip: NOT_BUILT }, async () => {
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+test("a server of the sample ends on SIGTERM, on Ctrl-C and with its terminal, with exit 0", {
+  skip: NOT_BUILT,
+}, async () => {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     const running = startProcess(process.execPath, [BUILT_ENTRY, "demo-app", "kv"], {
       env: { LISTEN_HOST: "127.0.0.1", PORT: "0" },
     });
