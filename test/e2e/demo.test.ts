@@ -17,6 +17,7 @@ import {
   runProcess,
   startProcess,
 } from "../support/run-process.ts";
+import { until } from "../support/until.ts";
 
 const NOT_BUILT = existsSync(BUILT_ENTRY) ? false : "dist/ is missing: npm run build";
 /** A hang ends as a failure with output; none of these says how fast anything has to be. */
@@ -37,7 +38,15 @@ test("meshctl demo shows a mesh at work, answers questions about it, and leaves 
   const ask = (...args: string[]): Promise<RunResult> => runMeshctl(args, inside);
 
   await t.test("stat shows every deployment meshed, with its traffic", async () => {
-    const { stdout } = await ask("stat", "deploy", "-n", "demo");
+    // Proxies tell of whole seconds, and the first request is younger.
+    const stdout = await until(
+      "traffic of web",
+      async () => {
+        const table = (await ask("stat", "deploy", "-n", "demo")).stdout;
+        return tableRows(table).some(([name, , success]) => name === "web" && success !== "-") && table;
+      },
+      LIMIT_MS,
+    );
     const rows = tableRows(stdout);
     assert.deepEqual(
       rows.map(([name, meshed]) => `${name} ${meshed}`),

@@ -52,7 +52,10 @@ async function review(namespace: string, user: string): Promise<Set<string>> {
   const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];
   const { stdout } = await runProcess(
     KUBECTL,
-    [...["create", "-f", "-", "-o", "json", `--as=${user}`], ...groups.map((group) => `--as-group=${group}`)],
+    [
+      ...["create", "-f", "-", "-o", "json", "--validate=false", `--as=${user}`],
+      ...groups.map((group) => `--as-group=${group}`),
+    ],
     {
       stdin: JSON.stringify({
         apiVersion: "authorization.k8s.io/v1",
