@@ -42,10 +42,13 @@ interface RulesReview {
 /** What a service account may do in a namespace, beyond what every service account may. */
 export async function rightsOf(namespace: string, account: string): Promise<Set<string>> {
   const own = await review(namespace, `system:serviceaccount:${namespace}:${account}`);
-  for (const right of await review(namespace, `system:serviceaccount:${namespace}:nobody-of-that-name`)) {
-    own.delete(right);
-  }
+  for (const right of await rightsOfAnybody(namespace)) own.delete(right);
   return own;
+}
+
+/** What every service account may do there. */
+export function rightsOfAnybody(namespace: string): Promise<Set<string>> {
+  return review(namespace, `system:serviceaccount:${namespace}:nobody-of-that-name`);
 }
 
 async function review(namespace: string, user: string): Promise<Set<string>> {
