@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, type TestContext, test } from "node:test";
@@ -12,6 +11,7 @@ import type { ProxyDependencies } from "../../../src/proxy/dependencies.ts";
 import { liveProxy } from "../../../src/proxy/life.ts";
 import type { ProxySide } from "../../../src/proxy/proxy-side.ts";
 import { type FakeControlPlane, startFakeControlPlane } from "../../support/fake-control-plane.ts";
+import { freePort } from "../../support/free-port.ts";
 import { createTestMeshCa, type TestMeshCa } from "../../support/test-mesh-ca.ts";
 import { until } from "../../support/until.ts";
 
@@ -43,14 +43,6 @@ interface RunningProxy {
   readonly stop: () => void;
   readonly adminPort: number;
   readonly dependencies: ProxyDependencies;
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function run(

@@ -3,7 +3,6 @@ import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -27,6 +26,7 @@ import {
   type FakeControlPlane,
   startFakeControlPlane,
 } from "../../support/fake-control-plane.ts";
+import { freePort } from "../../support/free-port.ts";
 import { createTestMeshCa, type TestMeshCa } from "../../support/test-mesh-ca.ts";
 
 const CLIENT = "client.demo.serviceaccount.identity.meshctl.cluster.local";
@@ -228,15 +228,6 @@ describe("two proxies under one control plane", { skip }, () => {
     };
   }
 });
-
-async function freePort(host: string): Promise<number> {
-  const server = net.createServer().listen(0, host);
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 // The generated types do not reach into oneofs; the schema does.
 const backends = {

@@ -14,6 +14,7 @@ import type { EndpointSet, ProxyDependencies, Watched } from "../../../src/proxy
 import { createInboundProxy } from "../../../src/proxy/inbound/stack.ts";
 import { createOutboundProxy } from "../../../src/proxy/outbound/stack.ts";
 import type { ProxySide } from "../../../src/proxy/proxy-side.ts";
+import { freePort } from "../../support/free-port.ts";
 import { createTestMeshCa } from "../../support/test-mesh-ca.ts";
 
 export const HOST = "127.0.0.1";
@@ -115,18 +116,6 @@ export class MemoryRecorder implements Recorder {
     }
     return this.exchanges;
   }
-}
-
-/** A port that was free a moment ago, of the one loopback address. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, HOST, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** A TCP server for the test's length. */
