@@ -1,6 +1,6 @@
+import { tryParseQuantity } from "../../../values/quantity.ts";
 import { setOwn } from "../set-own.ts";
 import { FIELD_TABLE } from "./field-table.ts";
-import { parseQuantity } from "./quantity.ts";
 
 export interface Field {
   readonly type: string;
@@ -98,7 +98,8 @@ function decode(type: string, value: unknown, place: Place, findings: FieldFindi
       if (item === null && inner === "string") setOwn(result, key, "");
       else if (item !== null) {
         const at = { path: path ? `${path}.${key}` : key, name, owner };
-        if (QUANTITY_MAPS.has(name) && parseQuantity(String(item)) === undefined) findings.badQuantity = true;
+        if (QUANTITY_MAPS.has(name) && tryParseQuantity(String(item)) === undefined)
+          findings.badQuantity = true;
         setOwn(result, key, decode(inner, item, at, findings));
       }
     }

@@ -1,6 +1,6 @@
 import type { KubeObject } from "../../../base/kube-object.ts";
+import { tryParseQuantity } from "../../../values/quantity.ts";
 import { deepEqual } from "../deep-equal.ts";
-import { parseQuantity } from "../schema/quantity.ts";
 import type { Causes } from "./causes.ts";
 import { validateLabel } from "./names.ts";
 
@@ -88,7 +88,7 @@ function validateResources(resources: Spec, path: string, causes: Causes): void 
   for (const [name, request] of Object.entries((resources.requests ?? {}) as Record<string, string>)) {
     const limit: string | undefined = resources.limits?.[name];
     if (limit === undefined) continue;
-    const [wanted, most] = [parseQuantity(request), parseQuantity(limit)];
+    const [wanted, most] = [tryParseQuantity(String(request)), tryParseQuantity(String(limit))];
     if (wanted !== undefined && most !== undefined && wanted > most) {
       causes.invalid(`${path}.requests`, request, `must be less than or equal to ${name} limit of ${limit}`);
     }
