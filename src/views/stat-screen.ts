@@ -1,7 +1,8 @@
 import chalk from "chalk";
-import { Box, render, Text, useApp, useInput, useWindowSize } from "ink";
+import { Box, Text, useApp, useInput, useWindowSize } from "ink";
 import { createElement as h, type ReactElement, useEffect, useState } from "react";
 import type { Console } from "../cli/console.ts";
+import { showScreen } from "./show-screen.ts";
 import { type StatTableOptions, type StatTableView, statCells } from "./stat-table.ts";
 import { type Column, renderTable } from "./table.ts";
 
@@ -23,22 +24,7 @@ export interface StatScreenOptions<C> {
 
 /** Keeps the tables of `stat` on the terminal until `q`, Ctrl-C or the signal. */
 export async function showStatScreen<C>(options: StatScreenOptions<C>): Promise<void> {
-  const { console, signal } = options;
-  // ink shares this instance, and it does not know NO_COLOR.
-  if (!console.stdout.hasColors) chalk.level = 0;
-  const app = render(h(StatScreen<C>, options), {
-    stdout: console.stdout.stream,
-    stdin: console.stdin.stream,
-    stderr: console.stderr.stream,
-    patchConsole: false,
-  });
-  const onAbort = (): void => app.unmount();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    await app.waitUntilExit();
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
+  await showScreen(h(StatScreen<C>, options), options.console, options.signal, { alternateScreen: false });
 }
 
 function StatScreen<C>(options: StatScreenOptions<C>): ReactElement {

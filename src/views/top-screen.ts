@@ -1,8 +1,9 @@
 import chalk from "chalk";
-import { Box, render, Text, useApp, useInput, useWindowSize } from "ink";
+import { Box, Text, useApp, useInput, useWindowSize } from "ink";
 import { createElement as h, type ReactElement, useEffect, useState } from "react";
 import type { Console } from "../cli/console.ts";
 import type { TopKeys, TopRow, TopSort } from "../observe/top-rows.ts";
+import { showScreen } from "./show-screen.ts";
 import { renderTable } from "./table.ts";
 import { topCells } from "./top-cells.ts";
 
@@ -25,23 +26,7 @@ export interface TopScreenOptions {
 
 /** Shows the live table until `q`, Ctrl-C or the signal. When every stream has ended, it stays and says so. */
 export async function showTopScreen(options: TopScreenOptions): Promise<void> {
-  const { console, signal } = options;
-  // ink shares this instance, and it does not know NO_COLOR.
-  if (!console.stdout.hasColors) chalk.level = 0;
-  const app = render(h(TopScreen, options), {
-    stdout: console.stdout.stream,
-    stdin: console.stdin.stream,
-    stderr: console.stderr.stream,
-    patchConsole: false,
-    alternateScreen: true,
-  });
-  const onAbort = (): void => app.unmount();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    await app.waitUntilExit();
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
+  await showScreen(h(TopScreen, options), options.console, options.signal, { alternateScreen: true });
 }
 
 /**
