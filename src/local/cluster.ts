@@ -15,6 +15,7 @@ import { NODE_NAME, startNodeController } from "./controllers/node.ts";
 import { lockDir } from "./dir-lock.ts";
 import { type Kubelet, startKubelet } from "./kubelet/kubelet.ts";
 import { killLeftovers } from "./leftovers.ts";
+import { makeFolder } from "./make-folder.ts";
 import { type ClusterAddresses, createClusterAddresses } from "./network/addresses.ts";
 import { claimNetwork, preferredOctet } from "./network/claim.ts";
 import { type DnsServer, startDnsServer } from "./network/dns-server.ts";
@@ -51,7 +52,7 @@ export interface LocalClusterOptions {
 /** @throws MeshError `DEV_DIR_UNUSABLE` */
 async function makeDir(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await makeFolder(dir, 0o700);
   } catch (cause) {
     const taken = systemErrorCode(cause) === "EEXIST" || systemErrorCode(cause) === "ENOTDIR";
     throw new MeshError({
@@ -141,7 +142,7 @@ async function assemble(
   if (leftovers > 0) progress(`ended ${leftovers} processes of a cluster that was killed here`);
   const podsDir = join(dir, "pods");
   await rm(podsDir, { recursive: true, force: true });
-  await mkdir(podsDir, { recursive: true, mode: 0o700 });
+  await mkdir(podsDir, { mode: 0o700 });
   undo.push(() => rm(podsDir, { recursive: true, force: true, maxRetries: 3 }));
 
   const addresses = createClusterAddresses(claim.octet);

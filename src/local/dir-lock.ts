@@ -1,6 +1,7 @@
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshError } from "../base/error.ts";
+import { makeFolder } from "./make-folder.ts";
 
 const LOCK_FILE = "dev.pid";
 const ATTEMPTS_MAX = 5;
@@ -22,7 +23,7 @@ interface Holder {
  * @throws MeshError `DEV_ALREADY_RUNNING`
  */
 export async function lockDir(dir: string, pid: number): Promise<DirLock> {
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir, 0o700);
   const path = join(dir, LOCK_FILE);
   const own: Holder = { pid, startTime: (await startTimeOf(pid)) ?? "" };
   const draft = `${path}.${pid}`;
