@@ -19,6 +19,7 @@ import { until } from "../../support/until.ts";
 
 const FIXTURE = fileURLToPath(new URL("../../support/local-cluster-process.ts", import.meta.url));
 
+/** Leaves once nobody asks any more: requests may be on their way to a pod that is told to go, here as on any Kubernetes. */
 const application = (version: string, replicas = 2) => `
 apiVersion: v1
 kind: Namespace
@@ -47,8 +48,9 @@ spec:
       labels: { app: web }
       annotations:
         dev.meshctl.io/command.app: >-
-          "$NODE" -e 'require("http").createServer((q,s)=>s.end(process.env.VERSION+" "+process.env.HOSTNAME))
-          .listen(8080,process.env.LISTEN_HOST); process.on("SIGTERM",()=>process.exit(0))'
+          "$NODE" -e 'let leaving; const leave=()=>{clearTimeout(leaving);leaving=setTimeout(()=>process.exit(0),500)};
+          require("http").createServer((q,s)=>{s.end(process.env.VERSION+" "+process.env.HOSTNAME);if(leaving)leave()})
+          .listen(8080,process.env.LISTEN_HOST); process.on("SIGTERM",leave)'
     spec:
       containers:
         - name: app
