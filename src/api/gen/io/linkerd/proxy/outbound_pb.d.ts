@@ -562,6 +562,18 @@ export declare type HttpRoute_Retry = Message<"io.linkerd.proxy.outbound.HttpRou
    * @generated from field: io.linkerd.proxy.outbound.ExponentialBackoff backoff = 5;
    */
   backoff?: ExponentialBackoff | undefined;
+
+  /**
+   * Requests whose method says nothing about being sent twice are repeated too.
+   *
+   * @generated from field: bool non_idempotent = 1000;
+   */
+  nonIdempotent: boolean;
+
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.RetryBudget budget = 1001;
+   */
+  budget?: RetryBudget | undefined;
 };
 
 /**
@@ -862,6 +874,18 @@ export declare type GrpcRoute_Retry = Message<"io.linkerd.proxy.outbound.GrpcRou
    * @generated from field: io.linkerd.proxy.outbound.ExponentialBackoff backoff = 5;
    */
   backoff?: ExponentialBackoff | undefined;
+
+  /**
+   * Requests whose method says nothing about being sent twice are repeated too.
+   *
+   * @generated from field: bool non_idempotent = 1000;
+   */
+  nonIdempotent: boolean;
+
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.RetryBudget budget = 1001;
+   */
+  budget?: RetryBudget | undefined;
 };
 
 /**
@@ -1585,6 +1609,34 @@ export declare type EjectionConfig = Message<"io.linkerd.proxy.outbound.Ejection
  * Use `create(EjectionConfigSchema)` to create a new message.
  */
 export declare const EjectionConfigSchema: GenMessage<EjectionConfig>;
+
+/**
+ * Ours: what retries may add to the load, over a window of `ttl`.
+ *
+ * @generated from message io.linkerd.proxy.outbound.RetryBudget
+ */
+export declare type RetryBudget = Message<"io.linkerd.proxy.outbound.RetryBudget"> & {
+  /**
+   * @generated from field: double ratio = 1;
+   */
+  ratio: number;
+
+  /**
+   * @generated from field: uint32 min_retries_per_second = 2;
+   */
+  minRetriesPerSecond: number;
+
+  /**
+   * @generated from field: google.protobuf.Duration ttl = 3;
+   */
+  ttl?: Duration | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.RetryBudget.
+ * Use `create(RetryBudgetSchema)` to create a new message.
+ */
+export declare const RetryBudgetSchema: GenMessage<RetryBudget>;
 
 /**
  * @generated from message io.linkerd.proxy.outbound.ExponentialBackoff
