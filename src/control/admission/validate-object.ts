@@ -1,4 +1,5 @@
 import type { KubeObject } from "../../base/kube-object.ts";
+import { parseServiceProfile } from "../destination/service-profile.ts";
 import { groupOf } from "../index/custom-objects.ts";
 import { isRoute, POLICY_GROUP } from "../index/route-refs.ts";
 import { parseMeshTlsAuthentication, parseNetworkAuthentication } from "../policy/inbound/authentications.ts";
@@ -9,7 +10,6 @@ import { parseServerAuthorization } from "../policy/inbound/server-authorization
 import { parseServer } from "../policy/inbound/server-spec.ts";
 import { parseEgressNetwork } from "../policy/outbound/egress-network.ts";
 import { routeProblems } from "./route-problems.ts";
-import { parseServiceProfile } from "./service-profile.ts";
 
 /** Kinds of our group, with the parser that discovery reads them with: what the webhook admits, discovery understands. */
 const PARSERS: Readonly<Record<string, (object: KubeObject) => Parsed<unknown>>> = {

@@ -74,7 +74,11 @@ async function* getProfile(
 ): AsyncGenerator<DestinationProfile> {
   await ready;
   const authority = readAuthority(request.path, settings);
-  const view = views.get(`profile/${JSON.stringify(authority)}`, profileSpec(index, settings, authority));
+  const { namespace } = parseContextToken(request.contextToken);
+  const view = views.get(
+    `profile/${JSON.stringify(authority)}/${namespace}`,
+    profileSpec(index, settings, authority, namespace),
+  );
   const queue = new UpdateQueue<DestinationProfile>(`profile of ${request.path}`);
   const unsubscribe = view.subscribe((next) => {
     if (next.kind === "profile") queue.push(next.profile);

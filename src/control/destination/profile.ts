@@ -6,15 +6,20 @@ import {
 } from "../../api/gen/io/linkerd/proxy/destination_pb.js";
 import { joinHostPort } from "../../base/ip.ts";
 import type { KubeObject } from "../../base/kube-object.ts";
+import { parsePortRanges, rangesContain } from "../../values/port-ranges.ts";
 import type { ControlSettings } from "../control-settings.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
-import { isOpaqueServicePort } from "../index/pod-facts.ts";
+import { CUSTOM_KINDS } from "../index/custom-kinds.ts";
+import { isOpaqueServicePort, OPAQUE_PORTS_ANNOTATION } from "../index/pod-facts.ts";
 import type { Track, ViewSpec } from "../index/view.ts";
 import { carriesOpaqueBytes } from "../policy/inbound/find-server.ts";
+import type { PolicyReader } from "../policy/inbound/policy-reader.ts";
 import { encodeDuration, serviceMetadata } from "../serve/encode-values.ts";
 import type { Authority } from "./authority.ts";
+import { encodeServiceProfile } from "./encode-service-profile.ts";
 import { encodeEndpoint } from "./encode-update.ts";
 import { endpointOf } from "./endpoints.ts";
+import { parseServiceProfile, type ServiceProfileSpec } from "./service-profile.ts";
 
 /** A profile, or why there is none (any longer). */
 export type ProfileResult =
@@ -27,17 +32,19 @@ const RETRY_BUDGET = { retryRatio: 0.2, minRetriesPerSecond: 10, ttl: encodeDura
 /**
  * What GetProfile answers for an authority (reference control-plane 4.1 and 4.4, proxy-api 6.3).
  *
- * ServiceProfile objects are not read: every Service has the default profile.
+ * @param clientNamespace  whose ServiceProfile counts before the Service's own; "" when unknown
  */
 export function profileSpec(
   index: ClusterIndex,
   settings: ControlSettings,
   authority: Authority,
+  clientNamespace: string,
 ): ViewSpec<ProfileResult> {
   return {
     isEqual: (left, right) => left.kind === "profile" && right.kind === "profile" && left.key === right.key,
     compute(track) {
-      if (authority.kind === "ip") return ipProfile(index, settings, authority.ip, authority.port, track);
+      const reader = { index, settings, track };
+      if (authority.kind === "ip") return ipProfile(reader, authority.ip, authority.port, clientNamespace);
       if (authority.kind === "foreign") {
         return failure(`${authority.host} is no Service of this cluster`, Code.InvalidArgument);
       }
@@ -45,19 +52,14 @@ export function profileSpec(
       track(`service/${namespace}/${service}`);
       const object = index.service(namespace, service);
       if (!object) return failure(`Service ${namespace}/${service} does not exist`, Code.NotFound);
-      if (instance === undefined) return serviceProfile(object, port, settings);
+      if (instance === undefined) return serviceProfile(reader, object, port, clientNamespace);
       return instanceProfile(index, settings, { namespace, service, instance, port }, track);
     },
   };
 }
 
-function ipProfile(
-  index: ClusterIndex,
-  settings: ControlSettings,
-  ip: string,
-  port: number,
-  track: Track,
-): ProfileResult {
+function ipProfile(reader: PolicyReader, ip: string, port: number, clientNamespace: string): ProfileResult {
+  const { index, settings, track } = reader;
   track(`ip/${ip}`);
   const services = index.servicesByClusterIp(ip);
   if (services.length > 1) {
@@ -67,7 +69,7 @@ function ipProfile(
   const [service] = services;
   if (service) {
     track(`service/${service.metadata.namespace}/${service.metadata.name}`);
-    return serviceProfile(service, port, settings);
+    return serviceProfile(reader, service, port, clientNamespace);
   }
   const pod = index.podByIp(ip);
   if (pod) return podProfile(index, settings, pod, ip, port, port, track);
@@ -136,22 +138,52 @@ function endpointProfile(
   return success({ endpoint, opaqueProtocol, retryBudget: RETRY_BUDGET }, key);
 }
 
-function serviceProfile(service: KubeObject, port: number, settings: ControlSettings): ProfileResult {
+function serviceProfile(
+  reader: PolicyReader,
+  service: KubeObject,
+  port: number,
+  clientNamespace: string,
+): ProfileResult {
+  const { settings } = reader;
   const { namespace = "", name = "" } = service.metadata;
   const ports = (service.spec?.ports ?? []) as { port: number }[];
   // An empty profile makes the proxy fall back to its policy, which forbids the port.
   if (!ports.some((candidate) => candidate.port === port)) return success({}, "empty");
-  const opaqueProtocol = isOpaqueServicePort(service, port, settings);
   const fullyQualifiedName = `${name}.${namespace}.svc.${settings.clusterDomain}`;
+  const found = findServiceProfile(reader, fullyQualifiedName, [clientNamespace, namespace]);
+  const opaqueProtocol =
+    isOpaqueServicePort(service, port, settings) ||
+    // What the Service itself says about its ports is the whole truth.
+    (found !== undefined &&
+      service.metadata.annotations?.[OPAQUE_PORTS_ANNOTATION] === undefined &&
+      rangesContain(parsePortRanges(found.spec.opaquePorts).ranges, port));
+  const init: MessageInitShape<typeof DestinationProfileSchema> = {
+    fullyQualifiedName,
+    opaqueProtocol,
+    retryBudget: RETRY_BUDGET,
+    parentRef: serviceMetadata(namespace, name, port),
+    ...(found && encodeServiceProfile(found.object, found.spec, port, settings)),
+  };
+  const key = `${fullyQualifiedName}/${opaqueProtocol}`;
   return success(
-    {
-      fullyQualifiedName,
-      opaqueProtocol,
-      retryBudget: RETRY_BUDGET,
-      parentRef: serviceMetadata(namespace, name, port),
-    },
-    `${fullyQualifiedName}/${opaqueProtocol}`,
+    init,
+    found ? `${key}/${JSON.stringify([found.object.metadata.namespace, found.spec])}` : key,
   );
+}
+
+/** The ServiceProfile of a Service: the client's namespace may have one of its own. One with mistakes counts as none. */
+function findServiceProfile(
+  { index, track }: PolicyReader,
+  name: string,
+  namespaces: readonly string[],
+): { readonly object: KubeObject; readonly spec: ServiceProfileSpec } | undefined {
+  for (const namespace of new Set(namespaces)) {
+    if (namespace === "") continue;
+    const object = index.custom.get(CUSTOM_KINDS.serviceProfile, namespace, name, track);
+    const spec = object && parseServiceProfile(object).value;
+    if (spec) return { object, spec };
+  }
+  return undefined;
 }
 
 function success(init: MessageInitShape<typeof DestinationProfileSchema>, key: string): ProfileResult {

@@ -17,6 +17,18 @@ export const CUSTOM_KINDS = {
   grpcRoute: gateway("grpcroutes", "GRPCRoute", ["v1", "v1alpha2"]),
   tlsRoute: gateway("tlsroutes", "TLSRoute", ["v1", "v1alpha3", "v1alpha2"]),
   tcpRoute: gateway("tcproutes", "TCPRoute", ["v1", "v1alpha2"]),
+  serviceProfile: {
+    group: "meshctl.io",
+    plural: "serviceprofiles",
+    kind: "ServiceProfile",
+    versions: ["v1alpha2", "v1alpha1"],
+  },
+  externalWorkload: {
+    group: "workload.meshctl.io",
+    plural: "externalworkloads",
+    kind: "ExternalWorkload",
+    versions: ["v1beta1", "v1alpha1"],
+  },
 } as const satisfies Readonly<Record<string, OptionalKind>>;
 
 export type CustomKind = (typeof CUSTOM_KINDS)[keyof typeof CUSTOM_KINDS];

@@ -288,7 +288,17 @@ const BAD: readonly (readonly [type: string, spec: string, says: RegExp])[] = [
   [
     PROFILE,
     "{ routes: [{ name: a, condition: { methd: GET, method: GET } }], retryBudget: { retryRatio: -1 } }",
-    /condition\.methd: is no field of a match.*retryRatio: -1 is negative.*retryBudget\.ttl: is missing/,
+    /condition\.methd: is no field of a match.*retryRatio: -1 is no share.*retryBudget\.ttl: is missing/,
+  ],
+  [
+    PROFILE,
+    "{ retryBudget: { minRetriesPerSecond: 1, retryRatio: 1001, ttl: 2m } }",
+    /retryRatio: 1001 is no share.*retryBudget\.ttl: "2m" is no duration from 1s to 60s/,
+  ],
+  [
+    PROFILE,
+    "{ dstOverrides: [{ authority: 'http://a', weight: 1 }, { authority: 'a:80', weight: -1 }], opaquePorts: [a-b] }",
+    /dstOverrides\[0\]\.authority: "http:\/\/a" is no name:port.*dstOverrides\[1\]\.weight: "-1" is no weight.*opaquePorts: "a-b" is no port/,
   ],
   // Another shape than the schema's, which only an API server without the schema would let through.
   [SAZ, "{ server: { name: a } }", /^spec: has not the shape of the schema/],
