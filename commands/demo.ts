@@ -51,8 +51,8 @@ export const command: Command = {
       const kube = await connect(cluster, env);
       try {
         await startMesh(cluster, kube, progress, context);
-        await invite(cluster, context);
-        return await watch(kube, options.for as number | undefined, context, progress);
+        const invitation = await invite(cluster, context);
+        return await watch(kube, options.for as number | undefined, invitation, context, progress);
       } finally {
         kube.close();
       }
@@ -126,15 +126,16 @@ async function connect(cluster: LocalCluster, env: CommandContext["env"]): Promi
   return createKubeClient({ kubeconfig, context: undefined, as: undefined, asGroups: [], env });
 }
 
-async function invite(cluster: LocalCluster, { console, env }: CommandContext): Promise<void> {
+/** Prints what else there is to do. @returns the same text, to stand above the live table */
+async function invite(cluster: LocalCluster, { console, env }: CommandContext): Promise<string> {
   const { renderInvitation } = await import("../src/demo/invitation.ts");
-  console.stdout.write(
-    renderInvitation({
-      kubeconfigPath: cluster.kubeconfigPath,
-      program: programName(env),
-      hasKubectl: findExecutable("kubectl", env.PATH) !== undefined,
-    }),
-  );
+  const invitation = renderInvitation({
+    kubeconfigPath: cluster.kubeconfigPath,
+    program: programName(env),
+    hasKubectl: findExecutable("kubectl", env.PATH) !== undefined,
+  });
+  console.stdout.write(invitation);
+  return invitation;
 }
 
 /** In a clone, under npm, there is no `meshctl` on the user's PATH. */
@@ -146,6 +147,7 @@ function programName(env: CommandContext["env"]): string {
 async function watch(
   kube: KubeClient,
   forMs: number | undefined,
+  invitation: string,
   context: CommandContext,
   progress: Progress,
 ): Promise<{ exitCode: number }> {
@@ -156,18 +158,29 @@ async function watch(
   const timer = forMs === undefined ? undefined : systemClock.schedule(forMs, () => over.abort());
   try {
     if (console.stdout.isTty && console.stdin.isTty) {
-      const [{ showStatScreen }, { collectStat }, { describeCoverage }] = await Promise.all([
-        import("../src/views/stat-screen.ts"),
-        import("../src/collect/stat.ts"),
-        import("../src/collect/stats.ts"),
-      ]);
+      const [{ showWatchScreen }, { collectStat }, { describeCoverage, summarizeCoverage }, { statTables }] =
+        await Promise.all([
+          import("../src/views/watch-screen.ts"),
+          import("../src/collect/stat.ts"),
+          import("../src/collect/stats.ts"),
+          import("../src/views/stat-table.ts"),
+        ]);
       // Leaving the table (q, Ctrl-C) is how the user ends the demo before its time.
-      await showStatScreen({
+      await showWatchScreen({
         console,
         signal: ended,
-        view: STAT_VIEW,
-        refresh: (stop) => collectStat(kube, statQuery(WINDOW_MS_MIN), stop),
-        describeCoverage,
+        clock: systemClock,
+        intro: invitation.trim().concat("\n"),
+        refresh: async (stop) => {
+          const { tables, coverage } = await collectStat(kube, statQuery(WINDOW_MS_MIN), stop);
+          return {
+            tables: statTables(tables, STAT_VIEW),
+            data: [],
+            empty: "No traffic found.",
+            notices: [describeCoverage(coverage) ?? []].flat(),
+            footer: summarizeCoverage(coverage),
+          };
+        },
       });
     } else {
       if (forMs === undefined) console.stderr.write("running until Ctrl-C\n");

@@ -1,11 +1,20 @@
+import { systemClock } from "../src/base/clock.ts";
 import type { Command } from "../src/cli/command.ts";
 import { collectEdges } from "../src/collect/edges.ts";
 import { parseEdgesQuery } from "../src/collect/edges-query.ts";
 import { explainNothing } from "../src/collect/explain-nothing.ts";
 import { openCluster } from "../src/collect/open-cluster.ts";
-import { describeCoverage } from "../src/collect/stats.ts";
-import { renderEdgesJson, renderEdgesTable } from "../src/views/edges-table.ts";
-import { ALL_NAMESPACES_FLAG, NAMESPACE_FLAG, TABLE_OUTPUT_FLAG } from "../src/views/live-flags.ts";
+import { describeCoverage, summarizeCoverage } from "../src/collect/stats.ts";
+import { edgesData, edgesTables } from "../src/views/edges-table.ts";
+import {
+  ALL_NAMESPACES_FLAG,
+  EDGES_FORMATS,
+  NAMESPACE_FLAG,
+  outputFlag,
+  WATCH_FLAG,
+} from "../src/views/live-flags.ts";
+import { type MeshView, parseViewFormat } from "../src/views/mesh-view.ts";
+import { showView } from "../src/views/show-view.ts";
 
 export const command: Command = {
   name: "edges",
@@ -21,13 +30,14 @@ export const command: Command = {
       choices: ["deploy", "ds", "sts", "rs", "rc", "job", "cj", "po", "ns"],
     },
   ],
-  flags: [NAMESPACE_FLAG, ALL_NAMESPACES_FLAG, TABLE_OUTPUT_FLAG],
+  flags: [NAMESPACE_FLAG, ALL_NAMESPACES_FLAG, outputFlag(EDGES_FORMATS), WATCH_FLAG],
   examples: [
     { command: "meshctl edges deploy -n demo", does: "between deployments" },
     { command: "meshctl edges po -A -o wide", does: "between all pods, with their identities" },
   ],
   async run(options, args, context) {
     const { console, signal } = context;
+    const format = parseViewFormat(options.output as string | undefined, EDGES_FORMATS);
     const queryIn = (contextNamespace: string) =>
       parseEdgesQuery({
         args,
@@ -40,19 +50,30 @@ export const command: Command = {
     const kube = await openCluster(context);
     try {
       const query = queryIn(kube.namespace);
-      const { edges, coverage, narrowed } = await collectEdges(kube, query, signal);
-      if (options.output === "json") console.stdout.write(renderEdgesJson(edges));
-      else if (edges.length === 0) {
-        const why = await explainNothing(kube, query, signal);
-        console.stderr.write(`No edges found.\n${why === undefined ? "" : `${why}\n`}`);
-      } else console.stdout.write(renderEdgesTable(edges, { wide: options.output === "wide" }));
-      if (narrowed) {
-        console.stderr.write(
-          `only pods of namespace ${query.namespace} may be listed: edges from elsewhere are missing\n`,
-        );
-      }
-      const footer = describeCoverage(coverage);
-      if (footer) console.stderr.write(`${footer}\n`);
+      const collect = async (stop: AbortSignal): Promise<MeshView> => {
+        const { edges, coverage, narrowed } = await collectEdges(kube, query, stop);
+        const why = edges.length === 0 ? await explainNothing(kube, query, stop) : undefined;
+        return {
+          tables: edgesTables(edges, { wide: format.kind === "wide" }),
+          data: edgesData(edges),
+          empty: `No edges found.\n${why === undefined ? "" : `${why}\n`}`,
+          notices: [
+            ...(narrowed
+              ? [`only pods of namespace ${query.namespace} may be listed: edges from elsewhere are missing`]
+              : []),
+            ...[describeCoverage(coverage) ?? []].flat(),
+          ],
+          footer: summarizeCoverage(coverage),
+        };
+      };
+      await showView({
+        console,
+        signal,
+        clock: systemClock,
+        format,
+        watch: options.watch === true,
+        collect,
+      });
       return { exitCode: 0 };
     } finally {
       kube.close();

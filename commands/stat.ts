@@ -1,17 +1,22 @@
+import { systemClock } from "../src/base/clock.ts";
 import type { Command } from "../src/cli/command.ts";
 import { explainNothing } from "../src/collect/explain-nothing.ts";
 import { openCluster } from "../src/collect/open-cluster.ts";
 import { collectStat } from "../src/collect/stat.ts";
 import { parseStatQuery } from "../src/collect/stat-query.ts";
-import { describeCoverage } from "../src/collect/stats.ts";
+import { describeCoverage, summarizeCoverage } from "../src/collect/stats.ts";
 import {
   ALL_NAMESPACES_FLAG,
   NAMESPACE_FLAG,
+  outputFlag,
   SELECTOR_FLAG,
-  TABLE_OUTPUT_FLAG,
+  STAT_FORMATS,
   TIME_WINDOW_FLAG,
+  WATCH_FLAG,
 } from "../src/views/live-flags.ts";
-import { renderStatJson, renderStatTables } from "../src/views/stat-table.ts";
+import { type MeshView, parseViewFormat } from "../src/views/mesh-view.ts";
+import { showView } from "../src/views/show-view.ts";
+import { statData, statTables } from "../src/views/stat-table.ts";
 
 export const command: Command = {
   name: "stat",
@@ -19,14 +24,31 @@ export const command: Command = {
   description:
     "Asks the proxies of the selected pods for their last minute; no Prometheus is needed. Without a filter the numbers are the\n" +
     "traffic that came in; with --to, what went out to that resource; services are seen from their clients.\n" +
-    "A resource is TYPE, TYPE/NAME or TYPE NAME...: deploy, ds, sts, rs, rc, job, cj, po, svc, ns, or all.",
+    "A resource is TYPE, TYPE/NAME or TYPE NAME...: deploy, ds, sts, rs, rc, job, cj, po, svc, ns, or all; or a policy: srv, httproute,\n" +
+    "ap, saz, whose numbers are what it decided about.",
   arguments: [
     {
       name: "resource",
       summary: "what to show",
       required: true,
       variadic: true,
-      choices: ["deploy", "ds", "sts", "rs", "rc", "job", "cj", "po", "svc", "ns", "all"],
+      choices: [
+        "deploy",
+        "ds",
+        "sts",
+        "rs",
+        "rc",
+        "job",
+        "cj",
+        "po",
+        "svc",
+        "ns",
+        "srv",
+        "httproute",
+        "ap",
+        "saz",
+        "all",
+      ],
     },
   ],
   flags: [
@@ -37,23 +59,20 @@ export const command: Command = {
     { name: "to-namespace", type: "string", placeholder: "NAMESPACE", summary: "namespace of --to" },
     { name: "from", type: "string", placeholder: "RESOURCE", summary: "only traffic from this resource" },
     { name: "from-namespace", type: "string", placeholder: "NAMESPACE", summary: "namespace of --from" },
-    TABLE_OUTPUT_FLAG,
+    outputFlag(STAT_FORMATS),
     SELECTOR_FLAG,
     { name: "unmeshed", type: "boolean", summary: "also resources without a proxy" },
-    {
-      name: "watch",
-      short: "w",
-      type: "boolean",
-      summary: "keep the table on the screen, up to date (a terminal only)",
-    },
+    WATCH_FLAG,
   ],
   examples: [
     { command: "meshctl stat deploy -n demo", does: "every deployment of a namespace" },
     { command: "meshctl stat deploy/web --to svc/books -n demo", does: "what web sees of one service" },
     { command: "meshctl stat ns -A -o json", does: "all namespaces, for scripts" },
+    { command: "meshctl stat srv -n demo", does: "what each Server let in, and refused" },
   ],
   async run(options, args, context) {
     const { console, signal } = context;
+    const format = parseViewFormat(options.output as string | undefined, STAT_FORMATS);
     const queryIn = (contextNamespace: string) =>
       parseStatQuery({
         args,
@@ -73,31 +92,31 @@ export const command: Command = {
     const kube = await openCluster(context);
     try {
       const query = queryIn(kube.namespace);
-      const view = { allNamespaces: options.allNamespaces === true, wide: options.output === "wide" };
-      if (options.watch === true && console.stdout.isTty && options.output !== "json") {
-        const { showStatScreen } = await import("../src/views/stat-screen.ts");
-        await showStatScreen({
-          console,
-          signal,
-          view,
-          refresh: (stop) => collectStat(kube, query, stop),
-          describeCoverage,
-        });
-        return { exitCode: 0 };
-      }
-      const { tables, coverage, narrowed } = await collectStat(kube, query, signal);
-      if (options.output === "json") console.stdout.write(renderStatJson(tables));
-      else if (tables.length === 0) {
-        const why = await explainNothing(kube, query, signal);
-        console.stderr.write(`No traffic found.\n${why === undefined ? "" : `${why}\n`}`);
-      } else console.stdout.write(renderStatTables(tables, view));
-      if (narrowed) {
-        console.stderr.write(
-          `only pods of namespace ${query.namespace} may be listed: clients elsewhere are missing\n`,
-        );
-      }
-      const footer = describeCoverage(coverage);
-      if (footer) console.stderr.write(`${footer}\n`);
+      const shape = { allNamespaces: options.allNamespaces === true, wide: format.kind === "wide" };
+      const collect = async (stop: AbortSignal): Promise<MeshView> => {
+        const { tables, coverage, narrowed } = await collectStat(kube, query, stop);
+        const why = tables.length === 0 ? await explainNothing(kube, query, stop) : undefined;
+        return {
+          tables: statTables(tables, shape),
+          data: statData(tables),
+          empty: `No traffic found.\n${why === undefined ? "" : `${why}\n`}`,
+          notices: [
+            ...(narrowed
+              ? [`only pods of namespace ${query.namespace} may be listed: clients elsewhere are missing`]
+              : []),
+            ...[describeCoverage(coverage) ?? []].flat(),
+          ],
+          footer: summarizeCoverage(coverage),
+        };
+      };
+      await showView({
+        console,
+        signal,
+        clock: systemClock,
+        format,
+        watch: options.watch === true,
+        collect,
+      });
       return { exitCode: 0 };
     } finally {
       kube.close();

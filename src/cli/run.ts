@@ -6,7 +6,7 @@ import { type ParsedLine, tryPlainLine } from "./flags.ts";
 import { GLOBAL_FLAGS, resolveGlobals } from "./globals.ts";
 import { renderCommandHelp, renderRootHelp } from "./help.ts";
 import { renderError } from "./render-error.ts";
-import { suggest } from "./suggest.ts";
+import { suggest } from "../base/suggest.ts";
 import type { Verb, VerbRegistry } from "./verb.ts";
 
 /** What the program runs in; tests give a fake console, their own environment and folder. */

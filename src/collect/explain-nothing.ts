@@ -1,5 +1,6 @@
 import { MeshError } from "../base/error.ts";
-import type { KubeClient } from "../kube/client.ts";
+import { suggest } from "../base/suggest.ts";
+import type { KubeClient, KubeList } from "../kube/client.ts";
 import type { PodFacts } from "../observe/workload.ts";
 import { listPods } from "./pods.ts";
 
@@ -26,7 +27,7 @@ export async function explainNothing(
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
     if (error.code === "KUBE_NOT_FOUND") {
-      return `namespace ${namespace} does not exist: kubectl get namespaces lists those that do`;
+      return `namespace ${namespace} does not exist: ${await namespaceHint(kube, namespace!)}`;
     }
     // Who may list pods of a namespace need not be allowed to look at it.
   }
@@ -48,4 +49,18 @@ export async function explainNothing(
   return labelSelector === undefined
     ? undefined
     : `pods run in ${where}, but nothing has the labels ${labelSelector}`;
+}
+
+async function namespaceHint(kube: KubeClient, namespace: string): Promise<string> {
+  try {
+    const { items } = await kube.request<KubeList>("GET", "/api/v1/namespaces");
+    const meant = suggest(
+      namespace,
+      items.map(({ metadata }) => metadata.name ?? ""),
+    );
+    if (meant !== undefined) return `did you mean ${meant}?`;
+  } catch {
+    // Who may not list namespaces is told how an administrator would.
+  }
+  return "kubectl get namespaces lists those that do";
 }

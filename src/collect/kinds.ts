@@ -1,4 +1,5 @@
 import { MeshError } from "../base/error.ts";
+import { suggest } from "../base/suggest.ts";
 
 /** A kind of resource that selectors may name. */
 export interface ResourceKind {
@@ -79,6 +80,10 @@ const BY_WORD = new Map<string, ResourceKind>(
   KINDS.flatMap((one) => [one.name, one.plural, ...one.aliases].map((word) => [word, one] as const)),
 );
 
+export function isKindWord(word: string): boolean {
+  return BY_WORD.has(word.toLowerCase());
+}
+
 /**
  * The kind that a word names: short, singular or plural.
  *
@@ -87,11 +92,12 @@ const BY_WORD = new Map<string, ResourceKind>(
 export function resolveKind(word: string): ResourceKind {
   const known = BY_WORD.get(word.toLowerCase());
   if (known) return known;
+  const meant = suggest(word.toLowerCase(), [...BY_WORD.keys()]);
   throw new MeshError({
     kind: "usage",
     code: "SELECTOR_UNKNOWN_TYPE",
     message: `cannot find Kubernetes canonical name from friendly name [${word}]`,
-    hint: "use one of deploy, ds, sts, rs, rc, job, cj, po, svc, ns",
+    hint: `${meant === undefined ? "" : `did you mean ${meant}? `}use one of deploy, ds, sts, rs, rc, job, cj, po, svc, ns`,
   });
 }
 

@@ -1,7 +1,9 @@
 import { MeshError } from "../base/error.ts";
 import type { KubeObject } from "../base/kube-object.ts";
+import { suggest } from "../base/suggest.ts";
 import type { KubeClient, KubeList } from "../kube/client.ts";
 import { type PodFacts, resourceOfPod } from "../observe/workload.ts";
+import { isKindWord } from "./kinds.ts";
 import { isCompleted, type OwnerChain, readPod } from "./pod-facts.ts";
 import type { Selection } from "./selector.ts";
 
@@ -61,7 +63,31 @@ export async function requireResource(
 ): Promise<KubeObject | undefined> {
   if (selection.name === undefined) return undefined;
   const scope = selection.kind.role === "namespace" ? undefined : namespace;
-  return kube.request("GET", `${scoped(selection.kind.api, scope, selection.kind.plural)}/${selection.name}`);
+  const path = scoped(selection.kind.api, scope, selection.kind.plural);
+  try {
+    return await kube.request("GET", `${path}/${selection.name}`);
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== "KUBE_NOT_FOUND") throw error;
+    const { kind, code, message, cause } = error;
+    throw new MeshError({ kind, code, message, hint: await nameHint(kube, selection, path), cause });
+  }
+}
+
+/** The name that was probably meant; where to look when there is none. */
+async function nameHint(kube: KubeClient, { kind, name }: Selection, path: string): Promise<string> {
+  // `stat deploy po` asks for a Deployment named po.
+  if (isKindWord(name!))
+    return `after ${kind.short} come names; several kinds are written TYPE/NAME TYPE/NAME`;
+  try {
+    const list = await kube.request<KubeList>("GET", path);
+    const names = list.items.map(({ metadata }) => metadata.name ?? "");
+    const meant = suggest(name!, names);
+    if (meant !== undefined) return `did you mean ${kind.short}/${meant}?`;
+    if (names.length === 0) return `there is no ${kind.name} at all there; -n names another namespace`;
+  } catch {
+    // Who may get one object need not be allowed to list them: then there is no better word than the command below.
+  }
+  return `kubectl get ${kind.plural} shows those that exist; -n names another namespace`;
 }
 
 /** `/api/v1/namespaces/demo/pods`, or without a namespace. */

@@ -2,6 +2,7 @@ import { formatGoDuration } from "../base/duration.ts";
 import { MeshError } from "../base/error.ts";
 import { formatSelection, parseOneSelection, parseSelection, type Selection } from "./selector.ts";
 import type { PeerSelection, StatQuery } from "./stat.ts";
+import { isCounted } from "./stat-policy.ts";
 
 /** Shorter windows hold too few requests to mean anything. */
 const WINDOW_MS_MIN = 15_000;
@@ -28,7 +29,7 @@ export interface StatInput {
 /**
  * What a command line of `stat` asks for.
  *
- * @throws MeshError `STAT_FLAGS`, `STAT_WINDOW`, `STAT_NOT_YET`, and the selector's own
+ * @throws MeshError `STAT_FLAGS`, `STAT_WINDOW`, and the selector's own
  */
 export function parseStatQuery(input: StatInput): StatQuery {
   const { to, from, toNamespace, fromNamespace, allNamespaces, namespace } = input;
@@ -68,12 +69,12 @@ function checkSelections(selections: readonly Selection[], input: StatInput): vo
   for (const { kind, name } of selections) {
     if (kind.role === "policy") {
       if (filtered) throw flags(`--to and --from cannot be combined with ${kind.name}`, "leave them out");
-      throw new MeshError({
-        kind: "user",
-        code: "STAT_NOT_YET",
-        message: `stat has no metrics by ${kind.name} yet`,
-        hint: "name a workload, a pod, a namespace or a service",
-      });
+      if (!isCounted(kind)) {
+        throw flags(
+          `a ${kind.name} has no traffic of its own`,
+          "name the AuthorizationPolicy that refers to it, like ap/NAME",
+        );
+      }
     }
     if (kind.role === "other")
       throw flags(`stat has no metrics for ${kind.name}`, "name a workload or a service");

@@ -7,6 +7,7 @@ import { KINDS, type ResourceKind } from "./kinds.ts";
 import { createServiceFinder, peerResource, type ServiceFacts } from "./peer.ts";
 import { listPods, listPodsAsWideAsAllowed, requireResource, scoped } from "./pods.ts";
 import type { Selection } from "./selector.ts";
+import { policyRows } from "./stat-policy.ts";
 import { type Coverage, collectStats, type PodStats } from "./stats.ts";
 
 export interface StatQuery {
@@ -50,6 +51,7 @@ export interface StatResult {
  *   plain     inbound rows of the selected pods
  *   --to      outbound rows of the selected pods, whose peer is the resource
  *   --from    outbound rows of the resource's pods, whose peer is selected
+ *   policies  inbound rows that the object decided about, of the pods of its namespace
  *   services  outbound rows of every client, because a Service has no proxy of its own
  */
 export async function collectStat(
@@ -62,7 +64,10 @@ export async function collectStat(
   for (const kind of KINDS) {
     const selections = query.selections.filter((selection) => selection.kind === kind);
     if (selections.length === 0) continue;
-    const rows = await rowsOfKind(kube, kind, selections, query, facts);
+    const rows =
+      kind.role === "policy"
+        ? await policyRows(kube, kind, selections, query, facts.stats)
+        : await rowsOfKind(kube, kind, selections, query, facts);
     if (rows.length > 0) tables.push({ kind, rows });
   }
   return { tables, coverage: facts.coverage, narrowed: facts.narrowed };
@@ -123,7 +128,7 @@ async function requirePeer(
 /** Whether a pod's own view is needed. */
 function isAsked(pod: PodFacts, query: StatQuery, namesService: boolean): boolean {
   if (query.from) return isSelected(pod, query.from.selection, query.from.namespace);
-  if (namesService) return true;
+  if (namesService || query.selections.some(({ kind }) => kind.role === "policy")) return true;
   return query.selections.some((selection) => isSelected(pod, selection, query.namespace));
 }
 

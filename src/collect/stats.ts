@@ -86,6 +86,13 @@ export function describeCoverage(coverage: Coverage): string | undefined {
   return lines.length === 0 ? undefined : lines.join("\n");
 }
 
+/** Who answered, and for how long a time, in one line under a live table. */
+export function summarizeCoverage(coverage: Coverage): string {
+  const { asked, answered, windowMs } = coverage;
+  const proxies = `${asked} ${asked === 1 ? "proxy" : "proxies"}`;
+  return `${answered} of ${proxies} answered, over the last ${formatGoDuration(windowMs)}`;
+}
+
 async function askStats(
   kube: KubeClient,
   pod: PodFacts,

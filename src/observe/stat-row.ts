@@ -8,10 +8,12 @@ export interface StatRow {
   /** "" for a namespace. */
   readonly namespace: string;
   readonly name: string;
-  /** Pods with a proxy, of all; undefined for services, which have none of their own. */
+  /** Pods with a proxy, of all; undefined for services and policies, which have none of their own. */
   readonly meshed: { readonly count: number; readonly total: number } | undefined;
   /** Pods only. */
   readonly status: string | undefined;
+  /** Routes only: the Server whose route it is. */
+  readonly server?: string | undefined;
   /** Undefined: no request ended in the window. */
   readonly http: HttpFigures | undefined;
   /** Undefined: no connection was open or moved a byte. */

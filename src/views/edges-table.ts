@@ -1,11 +1,15 @@
 import type { EdgeRow } from "../observe/edge.ts";
+import type { TableContent } from "./mesh-view.ts";
 import { type Column, renderTable } from "./table.ts";
 
 const SECURED = "√";
 
-/** Edges as a table; "" when there are none. */
-export function renderEdgesTable(edges: readonly EdgeRow[], options: { readonly wide: boolean }): string {
-  if (edges.length === 0) return "";
+/** Edges as tables: one, or none when there are no edges. */
+export function edgesTables(
+  edges: readonly EdgeRow[],
+  options: { readonly wide: boolean },
+): readonly TableContent[] {
+  if (edges.length === 0) return [];
   const headers = [
     "SRC",
     "DST",
@@ -14,23 +18,33 @@ export function renderEdgesTable(edges: readonly EdgeRow[], options: { readonly 
     ...(options.wide ? ["CLIENT_ID", "SERVER_ID"] : []),
     "SECURED",
   ];
-  const columns = headers.map((header): Column => ({ header, align: "left" }));
-  return renderTable(
-    columns,
-    edges.map((edge) => [
-      edge.src,
-      edge.dst,
-      edge.srcNamespace || "-",
-      edge.dstNamespace || "-",
-      ...(options.wide ? [shortenIdentity(edge.clientId) || "-", shortenIdentity(edge.serverId) || "-"] : []),
-      edge.noTlsReason || SECURED,
-    ]),
-  );
+  return [
+    {
+      columns: headers.map((header): Column => ({ header, align: "left" })),
+      rows: edges.map((edge) => [
+        edge.src,
+        edge.dst,
+        edge.srcNamespace || "-",
+        edge.dstNamespace || "-",
+        ...(options.wide
+          ? [shortenIdentity(edge.clientId) || "-", shortenIdentity(edge.serverId) || "-"]
+          : []),
+        edge.noTlsReason || SECURED,
+      ]),
+    },
+  ];
 }
 
-/** Edges as one indented JSON array. */
-export function renderEdgesJson(edges: readonly EdgeRow[]): string {
-  const rows = edges.map((edge) => ({
+/** Edges as a table in text; "" when there are none. */
+export function renderEdgesTable(edges: readonly EdgeRow[], options: { readonly wide: boolean }): string {
+  return edgesTables(edges, options)
+    .map((table) => renderTable(table.columns, table.rows))
+    .join("");
+}
+
+/** Edges as JSON and the like have them. */
+export function edgesData(edges: readonly EdgeRow[]): readonly object[] {
+  return edges.map((edge) => ({
     src: edge.src,
     src_namespace: edge.srcNamespace,
     dst: edge.dst,
@@ -39,7 +53,6 @@ export function renderEdgesJson(edges: readonly EdgeRow[]): string {
     server_id: shortenIdentity(edge.serverId),
     no_tls_reason: edge.noTlsReason,
   }));
-  return `${JSON.stringify(rows, undefined, 2)}\n`;
 }
 
 /** `web.demo.serviceaccount.identity...` as `web.demo`. A name with fewer parts stays whole. */

@@ -33,13 +33,29 @@ export const SELECTOR_FLAG: FlagSpec = {
   summary: "labels that the resources must have",
 };
 
-export const TABLE_OUTPUT_FLAG: FlagSpec = {
-  name: "output",
-  short: "o",
-  type: "string",
-  summary: "format",
-  choices: ["table", "json", "wide"],
-  default: "table",
+/** Formats of views; `wide` and `csv` where they mean something. */
+export const STAT_FORMATS = ["table", "wide", "json", "yaml", "csv", "jsonpath"] as const;
+export const EDGES_FORMATS = ["table", "wide", "json", "yaml", "jsonpath"] as const;
+export const PLAIN_FORMATS = ["table", "json", "yaml", "jsonpath"] as const;
+
+/** `-o` of a view that has these formats; read with `parseViewFormat`. */
+export function outputFlag(formats: readonly string[]): FlagSpec {
+  const words = formats.map((format) => (format === "jsonpath" ? "jsonpath=PATH" : format));
+  return {
+    name: "output",
+    short: "o",
+    type: "string",
+    placeholder: "FORMAT",
+    summary: `format: ${words.join(", ")}`,
+    default: "table",
+  };
+}
+
+export const WATCH_FLAG: FlagSpec = {
+  name: "watch",
+  short: "w",
+  type: "boolean",
+  summary: "keep the table on the screen, up to date (a terminal only)",
 };
 
 /** What tap and top let through. */

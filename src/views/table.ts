@@ -2,6 +2,8 @@
 export interface Column {
   readonly header: string;
   readonly align: "left" | "right";
+  /** Where there is no room, columns go by their rank, the highest first; absent: it stays. */
+  readonly rank?: number;
 }
 
 /**

@@ -3,12 +3,15 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCli } from "../../src/cli/run.ts";
 import type { VerbRegistry } from "../../src/cli/verb.ts";
+import { startClusterServer } from "./cluster-server.ts";
 import { createFakeConsole } from "./console.ts";
 import { normalize } from "./normalize.ts";
 
 /**
  * A case is a folder `<command>/<case>/`: `cmd` (one line of arguments, without the program), inputs, and what to expect:
- * `stdout`, `stderr`, `exit` (absent: empty, empty, 0). Optional: `stdin`; `env` (lines `NAME=value`).
+ * `stdout`, `stderr`, `exit` (absent: empty, empty, 0). Optional: `stdin`; `env` (lines `NAME=value`); `cluster`: name of a folder
+ * in `clusters/` that an API server is made of (see cluster-server.ts), and in which a file `install` holds the arguments of an installation that
+ * is in it.
  */
 export interface GoldenCase {
   readonly command: string;
@@ -39,15 +42,51 @@ export async function runGoldenCase(golden: GoldenCase, registry: VerbRegistry):
   const argv = splitWords(read(golden, "cmd")?.trim() ?? "");
   const stdin = join(golden.directory, "stdin");
   const console = createFakeConsole(existsSync(stdin) ? { stdin: readFileSync(stdin) } : {});
-  const exit = await runCli(argv, {
-    console,
-    env: { HOME: golden.directory, ...parseEnv(read(golden, "env") ?? "") },
-    cwd: golden.directory,
-    signal: new AbortController().signal,
-    registry,
-  });
-  const tidy = (text: string) => normalize(text.replaceAll(golden.directory, "<case>"));
-  return { stdout: tidy(console.stdoutText), stderr: tidy(console.stderrText), exit: `${exit}\n` };
+  const clusterName = read(golden, "cluster")?.trim();
+  const server = clusterName === undefined ? undefined : await startCluster(golden, clusterName, registry);
+  try {
+    const exit = await runCli(argv, {
+      console,
+      env: {
+        HOME: golden.directory,
+        ...(server ? { KUBECONFIG: server.kubeconfig } : {}),
+        ...parseEnv(read(golden, "env") ?? ""),
+      },
+      cwd: golden.directory,
+      signal: new AbortController().signal,
+      registry,
+    });
+    const tidy = (text: string) => {
+      const known = text.replaceAll(golden.directory, "<case>");
+      return normalize(server ? known.replaceAll(server.url, "<server>") : known);
+    };
+    return { stdout: tidy(console.stdoutText), stderr: tidy(console.stderrText), exit: `${exit}\n` };
+  } finally {
+    await server?.close();
+  }
+}
+
+async function startCluster(golden: GoldenCase, name: string, registry: VerbRegistry) {
+  const folder = join(golden.directory, "..", "..", "clusters", name);
+  assert.ok(existsSync(folder), `there is no cluster ${folder}`);
+  const install = join(folder, "install");
+  if (!existsSync(install)) return startClusterServer(folder);
+  const console = createFakeConsole();
+  const argv = [
+    "install",
+    "--ignore-cluster",
+    "-o",
+    "json",
+    ...splitWords(readFileSync(install, "utf8").trim()),
+  ];
+  const signal = new AbortController().signal;
+  const exit = await runCli(argv, { console, env: {}, cwd: folder, signal, registry });
+  assert.equal(exit, 0, console.stderrText);
+  const objects = console.stdoutText.trimEnd().split("\n");
+  return startClusterServer(
+    folder,
+    objects.map((line) => JSON.parse(line)),
+  );
 }
 
 /** Compares bytes; `UPDATE_GOLDEN=1` writes them instead, never in CI. */

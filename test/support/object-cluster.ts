@@ -1,12 +1,12 @@
 import { MeshError } from "../../src/base/error.ts";
-import type { KubeObject, LabelSelector } from "../../src/base/kube-object.ts";
-import { matchesSelector } from "../../src/base/kube-object.ts";
+import type { KubeObject } from "../../src/base/kube-object.ts";
 import type { KubeClient, RequestOptions } from "../../src/kube/client.ts";
+import { parseLabelSelector } from "../../src/local/apiserver/selectors.ts";
 
-const PLURALS: Readonly<Record<string, string>> = {
-  MutatingWebhookConfiguration: "mutatingwebhookconfigurations",
-  ValidatingWebhookConfiguration: "validatingwebhookconfigurations",
-};
+/** As API servers name the kinds that tests have. */
+function pluralOf(kind: string): string {
+  return `${kind.toLowerCase()}s`.replace(/ys$/, "ies");
+}
 
 /** A KubeClient that answers GET of objects and lists from an array, and POST from functions by path. */
 export class ObjectCluster {
@@ -62,24 +62,15 @@ export class ObjectCluster {
     const all = this.objects.filter(
       (object) =>
         (object.apiVersion.includes("/") ? object.apiVersion.split("/")[0] : "") === group &&
-        (PLURALS[object.kind] ?? `${object.kind.toLowerCase()}s`) === plural &&
+        pluralOf(object.kind) === plural &&
         (namespace === undefined || object.metadata.namespace === namespace),
     );
     if (name === undefined) {
-      const selector = selectorOf(String(options.query?.labelSelector ?? ""));
-      return { items: all.filter((object) => matchesSelector(selector, object.metadata.labels)) };
+      const isSelected = parseLabelSelector(String(options.query?.labelSelector ?? ""));
+      return { items: all.filter(isSelected) };
     }
     const found = all.find((object) => object.metadata.name === name);
     if (found) return found;
     throw new MeshError({ kind: "environment", code: "KUBE_NOT_FOUND", message: `${path} not found` });
   }
-}
-
-/** `key` or `key=value`. */
-function selectorOf(text: string): LabelSelector {
-  if (text === "") return {};
-  const [key, value] = text.split("=");
-  return value === undefined
-    ? { matchExpressions: [{ key: key!, operator: "Exists" }] }
-    : { matchLabels: { [key!]: value } };
 }

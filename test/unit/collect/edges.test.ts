@@ -6,7 +6,7 @@ import { parseEdgesQuery } from "../../../src/collect/edges-query.ts";
 import { fanOut } from "../../../src/collect/fan-out.ts";
 import { resolveKind } from "../../../src/collect/kinds.ts";
 import { describeNoTls } from "../../../src/observe/edge.ts";
-import { renderEdgesJson, renderEdgesTable, shortenIdentity } from "../../../src/views/edges-table.ts";
+import { edgesData, renderEdgesTable, shortenIdentity } from "../../../src/views/edges-table.ts";
 import { buildPod, buildReply, createFakeKube, tcpRow } from "./fake-kube.ts";
 
 const ID = "serviceaccount.identity.meshctl.cluster.local";
@@ -87,7 +87,7 @@ test("edges in wide have the identities of both ends", async () => {
 gate   web   edge     demo     gate.edge   web.demo    √
 `,
   );
-  assert.deepEqual(JSON.parse(renderEdgesJson(edges)), [
+  assert.deepEqual(edgesData(edges), [
     {
       src: "gate",
       src_namespace: "edge",
@@ -112,7 +112,7 @@ test("edges between pods and between namespaces name those", async () => {
 
 test("edges of nothing are no table and an empty list", () => {
   assert.equal(renderEdgesTable([], { wide: true }), "");
-  assert.equal(renderEdgesJson([]), "[]\n");
+  assert.deepEqual(edgesData([]), []);
 });
 
 test("edges never show an unknown reason as secured", () => {

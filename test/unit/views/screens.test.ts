@@ -10,10 +10,13 @@ import { viewExchange } from "../../../src/observe/exchange-view.ts";
 import type { StatRow } from "../../../src/observe/stat-row.ts";
 import type { TopRow } from "../../../src/observe/top-rows.ts";
 import { indexPods } from "../../../src/observe/workload.ts";
-import { StatFrame, showStatScreen } from "../../../src/views/stat-screen.ts";
+import type { MeshView } from "../../../src/views/mesh-view.ts";
+import { statTables } from "../../../src/views/stat-table.ts";
 import { renderTable } from "../../../src/views/table.ts";
 import { formatUs, renderTopTable, topEnds } from "../../../src/views/top-cells.ts";
 import { showTopScreen, TopFrame } from "../../../src/views/top-screen.ts";
+import { showWatchScreen, WatchFrame } from "../../../src/views/watch-screen.ts";
+import { FakeClock } from "../../support/clock.ts";
 import { buildPod } from "../collect/fake-kube.ts";
 import { buildExchange } from "../observe/build-exchange.ts";
 
@@ -153,26 +156,66 @@ test("top screen scrolls, cuts to the window, and shows its state", () => {
   assert.equal(lines.at(-1), "demo/x: lost");
 });
 
-test("stat screen shows the table, a notice, and what it waits for", () => {
-  const view = { allNamespaces: false, wide: false };
-  const tables = [{ kind: { name: "deployment", short: "deploy" }, rows: [STAT_ROW] }];
-  const frame = (props: object): string =>
-    frameText(createElement(StatFrame, { tables, view, notice: undefined, width: 120, ...props }), 120);
+const VIEW: MeshView = {
+  tables: statTables([{ kind: { name: "deployment", short: "deploy" }, rows: [STAT_ROW] }], {
+    allNamespaces: false,
+    wide: false,
+  }),
+  data: [],
+  empty: "No traffic found.\nnamespace nope does not exist\n",
+  notices: [],
+  footer: "2 of 2 proxies answered, over the last 1m0s",
+};
+
+function watchFrame(props: object): string {
+  const element = createElement(WatchFrame, {
+    view: VIEW,
+    failure: undefined,
+    paused: false,
+    width: 120,
+    height: 24,
+    ...props,
+  });
+  return frameText(element, 120);
+}
+
+test("watch screen shows the table, a notice, who answered, and its keys", () => {
   assert.equal(
-    frame({ notice: "1 of 2 proxies answered" }),
+    watchFrame({ view: { ...VIEW, notices: ["1 of 2 proxies answered"] } }),
     `NAME   MESHED   SUCCESS      RPS   LATENCY_P50   LATENCY_P95   LATENCY_P99   TCP_CONN
 web       1/1    90.00%   2.0rps           1ms           5ms             -          -
 
 1 of 2 proxies answered
-(press q to quit)`,
+2 of 2 proxies answered, over the last 1m0s
+(press q to quit, p to pause)`,
   );
+});
+
+test("watch screen narrows the gaps, then leaves columns out and says which", () => {
+  assert.match(watchFrame({ width: 80 }), /^NAME {2}MESHED {2}SUCCESS .* TCP_CONN$/m);
+  const narrow = watchFrame({ width: 45 });
+  assert.match(narrow, /^NAME +MESHED +SUCCESS +RPS +LATENCY_P95$/m);
+  assert.match(narrow, /no room for: TCP_CONN, LATENCY_P99, LATENCY_P50$/m);
+});
+
+test("watch screen says how many rows have no room", () => {
+  const rows = Array.from({ length: 40 }, (_, index) => ({ ...STAT_ROW, name: `web-${index}` }));
+  const tables = statTables([{ kind: { name: "deployment", short: "deploy" }, rows }], {
+    allNamespaces: false,
+    wide: false,
+  });
+  const text = watchFrame({ view: { ...VIEW, tables }, height: 20 });
+  assert.ok(text.split("\n").length <= 20, text);
+  const shown = text.match(/^web-/gm)!.length;
+  assert.match(text, new RegExp(`no room for: ${40 - shown} more rows`));
+});
+
+test("watch screen says what it waits for, and why there is nothing", () => {
+  assert.match(watchFrame({ view: undefined }), /^asking the proxies \.\.\./);
   assert.match(
-    frame({ width: 80 }),
-    /^NAME {2}MESHED {2}SUCCESS .* TCP_CONN$/m,
-    "a narrow terminal gets a narrow table",
+    watchFrame({ view: { ...VIEW, tables: [] } }),
+    /^No traffic found\.\nnamespace nope does not exist\n/,
   );
-  assert.match(frame({ tables: undefined }), /^asking the proxies \.\.\./);
-  assert.match(frame({ tables: [] }), /^No traffic found\./);
 });
 
 /** A terminal whose keys a test presses and whose screen it reads. */
@@ -251,24 +294,24 @@ test("top screen says when every stream has ended, and leaves with the signal", 
   await done;
 });
 
-test("stat screen shows tables with their footer, and what went wrong when there is no answer", async () => {
-  const tables = [{ kind: { name: "deployment", short: "deploy" }, rows: [STAT_ROW] }];
+test("watch screen shows tables with their notices, and what went wrong when there is no answer", async () => {
   for (const [refresh, shown] of [
-    [async () => ({ tables, coverage: "one is silent" }), /90\.00%[\s\S]*one is silent/],
+    [async () => ({ ...VIEW, notices: ["one is silent"] }), /90\.00%[\s\S]*one is silent/],
     [
       () => Promise.reject(new Error("the API server is gone")),
       /asking the proxies[\s\S]*the API server is gone/,
     ],
   ] as const) {
     const terminal = createTerminal();
-    const done = showStatScreen({
+    const done = showWatchScreen({
       console: terminal.console,
       signal: new AbortController().signal,
-      view: { allNamespaces: false, wide: false },
+      clock: new FakeClock(),
       refresh,
-      describeCoverage: (coverage: string) => coverage,
     });
     await terminal.shows(shown);
+    terminal.press("p");
+    await terminal.shows(/p to go on/);
     terminal.press("q");
     await done;
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { editDistance, suggest } from "../../../src/cli/suggest.ts";
+import { editDistance, suggest } from "../../../src/base/suggest.ts";
 
 for (const [left, right, distance] of [
   ["", "", 0],

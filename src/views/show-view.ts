@@ -1,0 +1,35 @@
+import type { Clock } from "../base/clock.ts";
+import type { Console } from "../cli/console.ts";
+import type { MeshView, ViewFormat } from "./mesh-view.ts";
+import { printView } from "./print-view.ts";
+
+export interface ShowViewOptions {
+  readonly console: Console;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly format: ViewFormat;
+  /** `--watch`: on a terminal the table stays, up to date; elsewhere it is printed once. */
+  readonly watch: boolean;
+  readonly collect: (signal: AbortSignal) => Promise<MeshView>;
+}
+
+/** Prints a view, or keeps it on the screen and leaves the last one behind. */
+export async function showView(options: ShowViewOptions): Promise<void> {
+  const { console, signal, clock, format, collect } = options;
+  const isTable = format.kind === "table" || format.kind === "wide";
+  if (options.watch && isTable && console.stdout.isTty) {
+    const { showWatchScreen } = await import("./watch-screen.ts");
+    const last = await showWatchScreen({ console, signal, clock, refresh: collect });
+    if (last) printOnce(console, last, format);
+    return;
+  }
+  printOnce(console, await collect(signal), format);
+}
+
+function printOnce(console: Console, view: MeshView, format: ViewFormat): void {
+  const { stdout, stderr } = console;
+  const isTable = format.kind === "table" || format.kind === "wide";
+  if (isTable && view.tables.length === 0) stderr.write(view.empty);
+  else stdout.write(printView(view, format, stdout.isTty ? stdout.columns : undefined));
+  for (const notice of view.notices) stderr.write(`${notice}\n`);
+}
