@@ -9,7 +9,8 @@ import {
   mergeConditions,
   timestamp,
 } from "./controller.ts";
-import { isPodReady, readySinceMs } from "./pod-readiness.ts";
+import { Availability, isPodActive, ownedPods, podFromTemplate, writeStatus } from "./owned-pods.ts";
+import { isPodReady } from "./pod-readiness.ts";
 import { WorkQueue } from "./work-queue.ts";
 
 /** ReplicaSets: so many pods of one template. */
@@ -54,7 +55,12 @@ async function reconcileReplicaSet(context: ControllerContext, set: KubeObject):
   let failure: Error | undefined;
   if (difference > 0) {
     const created = await Promise.allSettled(
-      Array.from({ length: difference }, () => objects.create(PODS, podOf(set))),
+      Array.from({ length: difference }, () =>
+        objects.create(
+          PODS,
+          podFromTemplate(set, set.spec.template, { generateName: `${set.metadata.name}-` }),
+        ),
+      ),
     );
     for (const result of created) {
       if (result.status === "fulfilled") {
@@ -74,22 +80,14 @@ async function reconcileReplicaSet(context: ControllerContext, set: KubeObject):
       }),
     );
   }
-  const againMs = await writeStatus(context, set, failure);
+  const againMs = await writeCounts(context, set, failure);
   // The queue's back-off decides when to try again.
   if (failure) throw failure;
   return againMs;
 }
 
 function livingPods({ objects }: ControllerContext, set: KubeObject): KubeObject[] {
-  return objects
-    .list(PODS, set.metadata.namespace)
-    .filter(
-      (pod) =>
-        controllerOf(pod)?.uid === set.metadata.uid &&
-        !pod.metadata.deletionTimestamp &&
-        pod.status?.phase !== "Failed" &&
-        pod.status?.phase !== "Succeeded",
-    );
+  return ownedPods(objects, set).filter(isPodActive);
 }
 
 async function adoptOrphans({ objects }: ControllerContext, set: KubeObject): Promise<void> {
@@ -102,21 +100,6 @@ async function adoptOrphans({ objects }: ControllerContext, set: KubeObject): Pr
   }
 }
 
-function podOf(set: KubeObject): KubeObject {
-  const template = set.spec.template;
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: {
-      ...template.metadata,
-      generateName: `${set.metadata.name}-`,
-      namespace: set.metadata.namespace!,
-      ownerReferences: [controllerReference(set)],
-    },
-    spec: template.spec,
-  };
-}
-
 /** Which pod to lose first: unscheduled, then not ready, then the younger. */
 function byExpendability(left: KubeObject, right: KubeObject): number {
   const rank = (pod: KubeObject): number => (pod.spec.nodeName ? 1 : 0) + (isPodReady(pod) ? 2 : 0);
@@ -126,45 +109,27 @@ function byExpendability(left: KubeObject, right: KubeObject): number {
   return (left.metadata.name ?? "") < (right.metadata.name ?? "") ? -1 : 1;
 }
 
-async function writeStatus(
+async function writeCounts(
   context: ControllerContext,
   set: KubeObject,
   failure: Error | undefined,
 ): Promise<number | undefined> {
   const { objects, clock } = context;
   const pods = livingPods(context, set);
-  const minReadyMs = (set.spec.minReadySeconds ?? 0) * 1000;
+  const availability = new Availability(clock, set.spec.minReadySeconds);
   const templateLabels = Object.entries<string>(set.spec.template.metadata?.labels ?? {});
-  let againMs: number | undefined;
-  const isAvailable = (pod: KubeObject): boolean => {
-    const sinceMs = readySinceMs(pod);
-    if (sinceMs === undefined) return false;
-    const remainingMs = sinceMs + minReadyMs - clock.now();
-    if (minReadyMs === 0 || remainingMs <= 0) return true;
-    againMs = Math.min(againMs ?? remainingMs, remainingMs);
-    return false;
-  };
   const conditions: Condition[] = failure
     ? [{ type: "ReplicaFailure", status: "True", reason: "FailedCreate", message: failure.message }]
     : [];
-  const previous = set.status ?? {};
-  const status = {
+  await writeStatus(objects, REPLICA_SETS, set, {
     replicas: pods.length,
     fullyLabeledReplicas: pods.filter((pod) =>
       templateLabels.every(([key, value]) => pod.metadata.labels?.[key] === value),
     ).length,
     readyReplicas: pods.filter(isPodReady).length,
-    availableReplicas: pods.filter(isAvailable).length,
+    availableReplicas: pods.filter((pod) => availability.isAvailable(pod)).length,
     observedGeneration: set.metadata.generation ?? 0,
-    conditions: mergeConditions(previous.conditions, conditions, timestamp(clock.now())),
-  };
-  const isSame = Object.entries(status).every(
-    ([key, value]) =>
-      JSON.stringify(previous[key]) === JSON.stringify(value) ||
-      (key === "conditions" && previous.conditions === undefined && conditions.length === 0),
-  );
-  if (!isSame) {
-    await objects.mergePatch(REPLICA_SETS, set.metadata.namespace, set.metadata.name!, { status }, "status");
-  }
-  return againMs;
+    conditions: mergeConditions(set.status?.conditions, conditions, timestamp(clock.now())),
+  });
+  return availability.againMs;
 }
