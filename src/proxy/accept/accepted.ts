@@ -7,6 +7,8 @@ import type { LiveTransport, Recorder } from "../../observe/live-exchange.ts";
 export interface Accepted {
   /** Plain or TLS. Paused; may hold bytes that were read and pushed back. */
   readonly socket: Duplex;
+  /** What the client said before it closed its half, where that was read and cannot be pushed back: it goes to the server first. */
+  readonly rest?: Buffer | undefined;
   readonly transport: LiveTransport;
   /** `ip:port` of the client. */
   readonly client: string;

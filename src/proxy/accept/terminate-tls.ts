@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { MeshError } from "../../base/error.ts";
 import { TRANSPORT_ALPN } from "../../base/names.ts";
 import { type SecuredServer, secureServer } from "../../identity/mesh-handshake.ts";
-import { pushBack, readFirstBytes } from "../../net/first-bytes.ts";
+import { type Found, lookAtFirstBytes } from "../../net/first-bytes.ts";
 import { sniffTlsHello, type TlsHello } from "../../wire/tls-hello.ts";
 import {
   decodeTransportHeader,
@@ -14,26 +14,39 @@ import type { ProxyDependencies } from "../dependencies.ts";
 import { SILENCE_MS } from "../detect/detect-http.ts";
 
 /** What the first bytes of a connection on an application's port are. */
-export type TlsSniff = Exclude<TlsHello, { kind: "incomplete" }> | { readonly kind: "silent" | "closed" };
+export type TlsSniff =
+  | CompleteHello
+  | { readonly kind: "silent" | "closed" }
+  /** The client said `rest`, possibly nothing, and closed its half. */
+  | { readonly kind: "ended"; readonly rest: Buffer };
 
-/** Looks for a ClientHello and pushes back what it read. A client that says nothing is not waited for. */
+type CompleteHello = Exclude<TlsHello, { kind: "incomplete" }>;
+
+/**
+ * Looks for a ClientHello. What it reads stays in the socket, unless the client `ended`. A client that says nothing is not
+ * waited for.
+ */
 export async function sniffTls(socket: Duplex, { clock, config }: ProxyDependencies): Promise<TlsSniff> {
-  let bytes: Buffer = Buffer.alloc(0);
-  let outcome: TlsSniff | undefined;
-  while (outcome === undefined) {
+  const first = await lookAtFirstBytes(socket, {
     // A hello that has begun gets the time that detection has; before its first byte only silence counts.
-    const timeoutMs = bytes.length === 0 ? SILENCE_MS : config.inbound.detectTimeoutMs;
-    const read = await readFirstBytes(socket, timeoutMs, clock);
-    if (read.kind !== "bytes") {
-      outcome = bytes.length === 0 ? read : { kind: "none" };
-      break;
-    }
-    bytes = bytes.length === 0 ? read.bytes : Buffer.concat([bytes, read.bytes]);
-    const hello = sniffTlsHello(bytes);
-    if (hello.kind !== "incomplete") outcome = hello;
+    silenceMs: SILENCE_MS,
+    undecidedMs: config.inbound.detectTimeoutMs,
+    clock,
+    look: lookForHello,
+  });
+  switch (first.kind) {
+    case "found":
+      return first.value;
+    case "silent":
+      return { kind: first.some ? "none" : "silent" };
+    default:
+      return first;
   }
-  if (bytes.length > 0) pushBack(socket, { kind: "bytes", bytes });
-  return outcome;
+}
+
+function lookForHello(bytes: Buffer): Found<CompleteHello> | undefined {
+  const hello = sniffTlsHello(bytes);
+  return hello.kind === "incomplete" ? undefined : { value: hello, usedBytes: 0 };
 }
 
 /** Terminates mesh TLS with our certificate of this moment. @throws MeshError `TLS_*` */
@@ -99,29 +112,23 @@ async function readTransportHeader(
   deps: ProxyDependencies,
 ): Promise<TransportHeader> {
   const { clock, config } = deps;
-  const deadline = clock.monotonic() + config.inbound.detectTimeoutMs;
-  let bytes: Buffer = Buffer.alloc(0);
-  for (;;) {
-    const read = await readFirstBytes(socket, Math.max(0, deadline - clock.monotonic()), clock);
-    if (read.kind !== "bytes") {
-      throw new MeshError({
-        kind: "environment",
-        code: "TRANSPORT_HEADER_MISSING",
-        message: `no transport header ${read.kind === "silent" ? "in time" : "before the connection closed"}`,
-      });
-    }
-    bytes = bytes.length === 0 ? read.bytes : Buffer.concat([bytes, read.bytes]);
-    const decoded = decodeTransportHeader(bytes);
-    if (decoded) {
-      if (decoded.bytes < bytes.length) socket.unshift(bytes.subarray(decoded.bytes));
-      return decoded.header;
-    }
-    if (bytes.length > TRANSPORT_HEADER_BYTES_MAX) {
-      throw new MeshError({
-        kind: "environment",
-        code: "TRANSPORT_HEADER_INVALID",
-        message: "transport header does not end",
-      });
-    }
-  }
+  const silenceMs = config.inbound.detectTimeoutMs;
+  const first = await lookAtFirstBytes(socket, { silenceMs, clock, look: lookForHeader });
+  if (first.kind === "found") return first.value;
+  throw new MeshError({
+    kind: "environment",
+    code: "TRANSPORT_HEADER_MISSING",
+    message: `no transport header ${first.kind === "silent" ? "in time" : "before the connection closed"}`,
+  });
+}
+
+function lookForHeader(bytes: Buffer): Found<TransportHeader> | undefined {
+  const decoded = decodeTransportHeader(bytes);
+  if (decoded) return { value: decoded.header, usedBytes: decoded.bytes };
+  if (bytes.length <= TRANSPORT_HEADER_BYTES_MAX) return undefined;
+  throw new MeshError({
+    kind: "environment",
+    code: "TRANSPORT_HEADER_INVALID",
+    message: "transport header does not end",
+  });
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
-import { pushBack, readFirstBytes } from "../../net/first-bytes.ts";
+import { type Found, lookAtFirstBytes } from "../../net/first-bytes.ts";
 import { DETECT_BYTES_MIN, detectHttp, type HttpDetection } from "../../wire/http-detect.ts";
 
 /**
@@ -9,31 +9,32 @@ import { DETECT_BYTES_MIN, detectHttp, type HttpDetection } from "../../wire/htt
  */
 export const SILENCE_MS = 100;
 
-export type ConnectionDetection = HttpDetection | "silent" | "closed";
+export type ConnectionDetection =
+  | { readonly kind: HttpDetection | "silent" | "closed" }
+  /** The client said `rest`, possibly nothing, and closed its half: no HTTP, but its server may have something to say. */
+  | { readonly kind: "ended"; readonly rest: Buffer };
 
 /**
- * Finds out what a connection carries, and pushes back what it read.
+ * Finds out what a connection carries. What it reads stays in the socket, unless the client `ended`.
  *
  * A request line may arrive in small pieces (a person typing, a very small segment): while there are fewer bytes than decide
  * and they look like text, more are waited for, within the same time.
  */
 export async function detectConnection(socket: Duplex, clock: Clock): Promise<ConnectionDetection> {
-  const deadline = clock.monotonic() + SILENCE_MS;
-  let bytes: Buffer = Buffer.alloc(0);
-  let outcome: ConnectionDetection | undefined;
-  while (outcome === undefined) {
-    const read = await readFirstBytes(socket, Math.max(0, deadline - clock.monotonic()), clock);
-    if (read.kind === "bytes") {
-      bytes = bytes.length === 0 ? read.bytes : Buffer.concat([bytes, read.bytes]);
-      if (bytes.length >= DETECT_BYTES_MIN || !looksLikeRequestLine(bytes)) outcome = detectHttp(bytes);
-    } else if (bytes.length > 0) {
-      outcome = "not-http";
-    } else {
-      outcome = read.kind;
-    }
+  const first = await lookAtFirstBytes(socket, { silenceMs: SILENCE_MS, clock, look: lookForHttp });
+  switch (first.kind) {
+    case "found":
+      return { kind: first.value };
+    case "silent":
+      return { kind: first.some ? "not-http" : "silent" };
+    default:
+      return first;
   }
-  if (bytes.length > 0) pushBack(socket, { kind: "bytes", bytes });
-  return outcome;
+}
+
+function lookForHttp(bytes: Buffer): Found<HttpDetection> | undefined {
+  if (bytes.length < DETECT_BYTES_MIN && looksLikeRequestLine(bytes)) return undefined;
+  return { value: detectHttp(bytes), usedBytes: 0 };
 }
 
 function looksLikeRequestLine(bytes: Buffer): boolean {

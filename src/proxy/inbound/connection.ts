@@ -38,6 +38,8 @@ interface Classified {
   readonly tls: string;
   /** `silent`: opaque unless the client turns out to speak HTTP. */
   readonly as: "http/1" | "http/2" | "opaque" | "silent" | "closed";
+  /** See Accepted. */
+  readonly rest?: Buffer | undefined;
 }
 
 /**
@@ -51,6 +53,7 @@ interface Classified {
  *     http2    sniffed                       requests
  *
  * Sniffed: our name -> terminated; another name -> passed through, copied; none -> plaintext.
+ * A client that closes its half before it can be told what it speaks is copied as well, where the port does not demand HTTP.
  */
 export async function serveInbound(
   socket: Socket,
@@ -138,19 +141,22 @@ async function classify(socket: Socket, policy: ServerPolicy, deps: ProxyDepende
   if (kind === "opaque") return plain(socket, "port_skipped", "opaque");
   const sniff = await sniffTls(socket, deps);
   if (sniff.kind === "closed") return plain(socket, "no_tls_from_remote", "closed");
+  if (sniff.kind === "ended")
+    return { ...plain(socket, "no_tls_from_remote", endedAs(kind)), rest: sniff.rest };
   if (sniff.kind === "hello" && sniff.serverName !== deps.credentials.localName) {
     return plain(socket, "passthru", "opaque");
   }
   if (sniff.kind === "hello") {
     const secured = await terminateTls(socket, undefined, deps);
-    const as = kind === "tls" ? "opaque" : await detectAs(secured.socket, kind, true, deps);
-    return { socket: secured.socket, identity: secured.identity, meshTls: true, tls: "true", as };
+    const detected =
+      kind === "tls" ? ({ as: "opaque" } as const) : await detectAs(secured.socket, kind, true, deps);
+    return { socket: secured.socket, identity: secured.identity, meshTls: true, tls: "true", ...detected };
   }
   // Silence was waited for already: whoever has nothing to say is not asked again.
   const isSilent = sniff.kind === "silent";
   if (kind === "tls") return plain(socket, "no_tls_from_remote", "opaque");
   if (isSilent && kind === "detect") return plain(socket, "no_tls_from_remote", "silent");
-  return plain(socket, "no_tls_from_remote", await detectAs(socket, kind, false, deps));
+  return { ...plain(socket, "no_tls_from_remote", "opaque"), ...(await detectAs(socket, kind, false, deps)) };
 }
 
 async function detectAs(
@@ -158,18 +164,25 @@ async function detectAs(
   kind: "detect" | "http1" | "http2" | "grpc",
   isMeshed: boolean,
   { clock }: ProxyDependencies,
-): Promise<Classified["as"]> {
-  if (kind === "http2" || kind === "grpc") return "http/2";
-  if (kind === "http1" && !isMeshed) return "http/1";
+): Promise<Pick<Classified, "as" | "rest">> {
+  if (kind === "http2" || kind === "grpc") return { as: "http/2" };
+  if (kind === "http1" && !isMeshed) return { as: "http/1" };
   const detected = await detectConnection(socket, clock);
-  switch (detected) {
+  switch (detected.kind) {
     case "silent":
-      return kind === "http1" ? "http/1" : "silent";
+      return { as: kind === "http1" ? "http/1" : "silent" };
     case "not-http":
-      return "opaque";
+      return { as: "opaque" };
+    case "ended":
+      return { as: endedAs(kind), rest: detected.rest };
     default:
-      return detected;
+      return { as: detected.kind };
   }
+}
+
+/** A client that says no more has no request; a server that is not of HTTP may have something to say to it all the same. */
+function endedAs(kind: ServerPolicy["protocol"]["kind"]): "opaque" | "closed" {
+  return kind === "http1" || kind === "http2" || kind === "grpc" ? "closed" : "opaque";
 }
 
 function directProtocol(session: "http/1" | "http/2" | undefined, policy: ServerPolicy): Classified["as"] {
@@ -203,6 +216,7 @@ function handOver(
   deps.recorder.transportOpened(transport);
   const accepted: Accepted = {
     socket,
+    rest: classified.rest,
     transport,
     ...address,
     released: releaseTransport(deps.recorder, transport),

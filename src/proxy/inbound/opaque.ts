@@ -1,11 +1,11 @@
 import { joinHostPort } from "../../base/ip.ts";
-import { pushBack, readFirstBytes } from "../../net/first-bytes.ts";
+import { lookAtFirstBytes } from "../../net/first-bytes.ts";
 import type { LiveSet } from "../../net/live-set.ts";
 import { LiveExchange } from "../../observe/live-exchange.ts";
 import { authorizeConnection, type Verdict } from "../../policy/authorize.ts";
 import type { ServerPolicy } from "../../policy/inbound.ts";
 import { metaKey } from "../../policy/meta.ts";
-import { detectHttp } from "../../wire/http-detect.ts";
+import { detectHttp, type HttpDetection } from "../../wire/http-detect.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
@@ -36,6 +36,7 @@ export function serveOpaqueInbound(options: InboundOpaqueOptions): void {
   describeInbound(live, context);
   live.attempts = 1;
   live.parent = metaKey(policy.current.meta);
+  live.parentRef = policy.current.meta;
   const authorize = (current: ServerPolicy): Verdict =>
     authorizeConnection(current, peer, deps.config.ownNetworks);
   const verdict = authorize(policy.current);
@@ -99,9 +100,12 @@ async function waitForHttp(
   const { socket } = accepted;
   const pending = { drain: () => void socket.destroy(), destroy: () => void socket.destroy() };
   liveSet.add(pending);
-  const first = await readFirstBytes(socket, deps.config.inbound.detectTimeoutMs, deps.clock);
-  pushBack(socket, first);
-  const detected = first.kind === "bytes" ? detectHttp(first.bytes) : "not-http";
+  const first = await lookAtFirstBytes<HttpDetection>(socket, {
+    silenceMs: deps.config.inbound.detectTimeoutMs,
+    clock: deps.clock,
+    look: (bytes) => ({ value: detectHttp(bytes), usedBytes: 0 }),
+  });
+  const detected = first.kind === "found" ? first.value : "not-http";
   if (detected !== "not-http") onHttp(detected);
   else serveOpaqueInbound({ ...options, onHttp: undefined });
   liveSet.remove(pending);

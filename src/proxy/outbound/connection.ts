@@ -34,6 +34,7 @@ export interface OutboundShared {
  *                            tls -> server name of the hello -> opaque
  *                            detect -> first bytes -> HTTP of their version     anything else -> opaque
  *                                      silence -> opaque, until a late client turns out to speak HTTP
+ *                                      end     -> opaque: its server may have something to say
  */
 export async function serveOutbound(
   accepted: Accepted,
@@ -91,26 +92,27 @@ async function serveByProtocol(
   const { deps, backends, liveSet } = shared;
   const hello = protocol === "tls" ? await sniffTls(accepted.socket, deps) : undefined;
   const detected =
-    protocol === "detect" ? await detectConnection(accepted.socket, deps.clock) : (hello?.kind ?? "not-http");
-  if (detected === "closed") {
-    // A client that came and went asked for nothing; telling its server would be noise.
+    protocol === "detect" ? await detectConnection(accepted.socket, deps.clock) : (hello ?? NOT_DETECTED);
+  if (detected.kind === "closed") {
     accepted.socket.destroy();
     accepted.released("");
-  } else if (detected === "http/1" || detected === "http/2") {
-    asHttp(detected);
+  } else if (detected.kind === "http/1" || detected.kind === "http/2") {
+    asHttp(detected.kind);
   } else {
     serveOpaqueOutbound({
-      accepted,
+      accepted: detected.kind === "ended" ? { ...accepted, rest: detected.rest } : accepted,
       policy: watched.current,
       target: targetName(target),
       sni: hello?.kind === "hello" ? hello.serverName : undefined,
       backends,
       liveSet,
       deps,
-      onHttp: protocol === "detect" && detected === "silent" ? asHttp : undefined,
+      onHttp: protocol === "detect" && detected.kind === "silent" ? asHttp : undefined,
     });
   }
 }
+
+const NOT_DETECTED = { kind: "not-http" } as const;
 
 /** Serves HTTP on a connection: each request goes through the limit, then to `next`. */
 export function serveHttp(

@@ -17,12 +17,13 @@ export async function serveHttpProxy(accepted: Accepted, shared: OutboundShared)
   const pending = { drain: () => void socket.destroy(), destroy: () => void socket.destroy() };
   shared.liveSet.add(pending);
   const detected = await detectConnection(socket, shared.deps.clock);
-  if (detected === "closed") {
+  if (detected.kind === "closed" || detected.kind === "ended") {
+    // Whoever has no request for this port has nothing to be forwarded either.
     socket.destroy();
     accepted.released("");
   } else {
     // What is neither gets its answer from the decoder of HTTP/1.
-    serveProxyRequests(accepted, detected === "http/2" ? "http/2" : "http/1", shared);
+    serveProxyRequests(accepted, detected.kind === "http/2" ? "http/2" : "http/1", shared);
   }
   shared.liveSet.remove(pending);
 }

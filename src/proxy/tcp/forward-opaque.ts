@@ -1,10 +1,10 @@
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
 import { toMeshError } from "../../base/error.ts";
-import { type FirstBytes, pushBack, readFirstBytes } from "../../net/first-bytes.ts";
+import { type FirstBytes, lookAtFirstBytes } from "../../net/first-bytes.ts";
 import type { Drainable, LiveSet } from "../../net/live-set.ts";
 import type { LiveExchange, LiveTransport, Recorder } from "../../observe/live-exchange.ts";
-import { detectHttp, isHttp2Settings } from "../../wire/http-detect.ts";
+import { detectHttp, type HttpDetection, isHttp2Settings } from "../../wire/http-detect.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
 import { Splice } from "./splice.ts";
@@ -49,8 +49,9 @@ export function forwardOpaque(options: ForwardOptions): Forwarded {
  *     (else) ---------> committed --dialled--> copying --both ended--> over
  *                             \--cannot dial, client gone, cut----------^
  *
- * A server that sends the settings of HTTP/2 counts as silent. The server is dialled at once in any case, so that one which speaks first is heard. A slow HTTP client then costs its
- * server a connection without bytes, instead of costing everybody the sight of its requests.
+ * A server that sends the settings of HTTP/2 counts as silent. The server is dialled at once in any case, so that one which
+ * speaks first is heard. A slow HTTP client then costs its server a connection without bytes, instead of costing everybody the
+ * sight of its requests. A client that has closed its half before it said anything is passed on as just that.
  */
 class OpaqueForward implements Forwarded, Drainable {
   readonly #options: ForwardOptions;
@@ -93,29 +94,32 @@ class OpaqueForward implements Forwarded, Drainable {
   async #speculate(dialled: Promise<DialledServer>, onHttp: (version: HttpVersion) => void): Promise<void> {
     const { accepted, clock, liveSet } = this.#options;
     const stop = new AbortController();
-    const client = readFirstBytes(accepted.socket, undefined, clock, stop.signal);
+    const wait = { silenceMs: undefined, clock, signal: stop.signal };
+    const client = lookAtFirstBytes<HttpDetection>(accepted.socket, {
+      ...wait,
+      look: (bytes) => ({ value: detectHttp(bytes), usedBytes: 0 }),
+    });
     const server = dialled.then(
-      async ({ socket }) => {
-        const first = await readFirstBytes(socket, undefined, clock, stop.signal);
-        pushBack(socket, first);
-        return first;
-      },
+      ({ socket }) =>
+        lookAtFirstBytes<boolean>(socket, {
+          ...wait,
+          look: (bytes) => ({ value: isHttp2Settings(bytes), usedBytes: 0 }),
+        }),
       // That it cannot be dialled is the commit's to tell.
-      (): FirstBytes => ({ kind: "closed" }),
+      (): FirstBytes<boolean> => ({ kind: "closed" }),
     );
     let speaker = await Promise.race([client.then(() => "client"), server.then(() => "server")]);
     if (speaker === "server") {
       const hello = await server;
       // Servers of HTTP/2 send their settings at once, which no client waits for: the client is still the one to speak.
-      if (hello.kind === "bytes" && isHttp2Settings(hello.bytes)) {
+      if (hello.kind === "found" && hello.value) {
         await client;
         speaker = "client";
       }
     }
     stop.abort();
     const first = await client;
-    pushBack(accepted.socket, first);
-    const detected = speaker === "client" && first.kind === "bytes" ? detectHttp(first.bytes) : "not-http";
+    const detected = speaker === "client" && first.kind === "found" ? first.value : "not-http";
     if (detected === "not-http") {
       this.#commit(dialled);
       return;
@@ -134,7 +138,11 @@ class OpaqueForward implements Forwarded, Drainable {
     dialled.then(
       (server) => this.#copy(server),
       (caught: unknown) => {
-        if (live.error === "") live.error = toMeshError(caught).message;
+        if (live.error === "") {
+          const error = toMeshError(caught);
+          live.error = error.message;
+          live.errorCode = error.code;
+        }
         this.#options.accepted.socket.destroy();
         this.#finish("");
       },
@@ -145,8 +153,10 @@ class OpaqueForward implements Forwarded, Drainable {
     const { accepted, live, recorder, liveSet } = this.#options;
     accepted.socket.off("close", this.#onClientClosed);
     recorder.transportOpened(transport);
+    const rest = accepted.rest ?? NO_BYTES;
+    accepted.transport.readBytes += rest.length;
     const splice = new Splice(
-      { socket: accepted.socket, transport: accepted.transport, rest: NO_BYTES },
+      { socket: accepted.socket, transport: accepted.transport, rest },
       { socket, transport, rest: NO_BYTES },
       (result) => {
         live.requestBytes = result.forwardBytes;
@@ -173,5 +183,5 @@ class OpaqueForward implements Forwarded, Drainable {
   }
 }
 
-/** Bytes that were read ahead are pushed back into their sockets, so a splice starts with none. */
+/** Bytes that were read ahead are back in their sockets, but those of a client that has ended. */
 const NO_BYTES = Buffer.alloc(0);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect } from "node:net";
-import { test } from "node:test";
+import { Duplex } from "node:stream";
+import { type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { SILENCE_MS } from "../../../src/proxy/detect/detect-http.ts";
@@ -75,6 +77,96 @@ test("each half of a connection closes for itself", async (t) => {
   client.write("\x01\x02binary question").end();
   assert.equal(await client.untilEnd(), "got \x01\x02binary question");
 });
+
+for (const protocol of ["detect", "opaque", "tls"] as const) {
+  for (const said of ["", "QUI", "\x16\x03\x01"]) {
+    test(`a client that closes its half after ${JSON.stringify(said)} hears its server (${protocol})`, async (t) => {
+      const appPort = await listenRaw(t, async (socket) => {
+        const app = new RawClient(socket);
+        app.write("220 ready\r\n");
+        // Only after the end has been passed on: both halves of the way are seen.
+        app.write(`you said ${JSON.stringify(await app.untilEnd())}\r\n`).end();
+      });
+      const kind =
+        protocol === "detect"
+          ? ({ kind: "detect", timeoutMs: 10_000 } as const)
+          : ({ kind: protocol } as const);
+      const outboundPolicy = protocol === "tls" ? { protocol: "opaque" as const } : { protocol };
+      const mesh = await createMesh(t, { appPort, outboundPolicy, serverPolicy: { protocol: kind } });
+      const expected = `220 ready\r\nyou said ${JSON.stringify(said)}\r\n`;
+      for (const port of [mesh.servicePort, mesh.podPort]) {
+        const client = dialRaw(t, port);
+        if (said !== "") client.write(said);
+        client.end();
+        assert.equal(await client.untilEnd(), expected, port === mesh.podPort ? "one proxy" : "two proxies");
+      }
+      const [record] = await mesh.client.closedCount(1);
+      assert.deepEqual(
+        [record!.protocol, record!.error, record!.requestBytes, record!.responseBytes],
+        ["opaque", "", said.length, expected.length],
+      );
+      await mesh.server.closedCount(2);
+      assert.equal(mesh.client.openTransports + mesh.server.openTransports, 0);
+      const src = mesh.client.transports.find((each) => each.peer === "src")!;
+      assert.deepEqual([src.readBytes, src.writeBytes], [said.length, expected.length]);
+      assert.deepEqual([...mesh.client.violations, ...mesh.server.violations], []);
+    });
+  }
+}
+
+test("a last word in one segment with the end of its connection is forwarded", async (t) => {
+  const appPort = await listenRaw(t, async (socket) => {
+    const app = new RawClient(socket);
+    app.write(`got ${await app.untilEnd()}`).end();
+  });
+  const mesh = await createMesh(t, { appPort });
+  const header = encodeTransportHeader({ port: mesh.podPort, name: undefined, session: undefined });
+  for (const [port, prefix, alpn] of [
+    [mesh.directPort, header, ["transport.l5d.io/v1"]],
+    [mesh.podPort, Buffer.alloc(0), []],
+  ] as const) {
+    const { stream, hold } = await dialHeld(t, port);
+    const socket = connectTls({
+      socket: stream,
+      servername: SERVER_ID,
+      rejectUnauthorized: false,
+      secureContext: mesh.credentials.client.current()!.client,
+      ALPNProtocols: [...alpn],
+    });
+    t.after(() => socket.destroy());
+    const client = new RawClient(socket);
+    await once(socket, "secureConnect");
+    hold();
+    client.write(Buffer.concat([prefix, Buffer.from("\x00bye")])).end();
+    assert.equal(await client.untilEnd(), "got \x00bye");
+  }
+});
+
+/** A connection that, from `hold` on, collects what is written and sends it in one piece with its end. */
+async function dialHeld(t: TestContext, port: number): Promise<{ stream: Duplex; hold: () => void }> {
+  const tcp = connect({ port, host: HOST, allowHalfOpen: true, noDelay: true });
+  t.after(() => tcp.destroy());
+  tcp.on("error", () => {});
+  await once(tcp, "connect");
+  const held: Buffer[] = [];
+  let isHolding = false;
+  const stream = new Duplex({
+    allowHalfOpen: true,
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      if (isHolding) held.push(chunk);
+      else tcp.write(chunk);
+      done();
+    },
+    final(done) {
+      tcp.end(Buffer.concat(held));
+      done();
+    },
+  });
+  tcp.on("data", (chunk) => stream.push(chunk));
+  tcp.on("end", () => stream.push(null));
+  return { stream, hold: () => (isHolding = true) };
+}
 
 test("a connection that no authorization covers is closed without the application's hearing of it", async (t) => {
   let connections = 0;
