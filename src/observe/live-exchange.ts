@@ -1,3 +1,14 @@
+/** The object behind a policy, with all that metrics say of it. The policies' own objects: they are compared by identity. */
+export interface ObjectRef {
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly section: string;
+  /** 0 when none. */
+  readonly port: number;
+}
+
 /**
  * One exchange while it lives: the only record of it. Layers of the proxy fill it in as they learn; transitions
  * (`opened`, `responded`, `closed`) hand it to the observers. Times are monotonic milliseconds with fraction, -1 when not reached.
@@ -31,11 +42,20 @@ export class LiveExchange {
   path = "";
   parent = "";
   route = "";
+  /** The same objects whole, for metrics. */
+  parentRef: ObjectRef | undefined = undefined;
+  routeRef: ObjectRef | undefined = undefined;
+  /** Outbound: the backend that the (last) attempt goes to. */
+  backendRef: ObjectRef | undefined = undefined;
   authorization = "";
   verdict: "" | "allowed" | "denied" | "limited" | "audited" = "";
+  /** Which of its limits a limited request was over. */
+  limitScope: "" | "total" | "identity" = "";
   status = 0;
   grpcStatus = -1;
   error = "";
+  /** Code of the MeshError behind `error`, where there was one. */
+  errorCode = "";
   attempts = 0;
   endpointReason = "";
   queued = -1;
@@ -45,6 +65,17 @@ export class LiveExchange {
   closed = -1;
   requestBytes = 0;
   responseBytes = 0;
+  /** Monotonic: the last byte of a request's body came; -1 while it has not, and for requests without one. */
+  requestEnded = -1;
+  /** Pieces of the bodies by size, as metrics have it: up to 128, 1024 and 10240 bytes, and larger. */
+  requestFrames128 = 0;
+  requestFrames1024 = 0;
+  requestFrames10240 = 0;
+  requestFramesLarger = 0;
+  responseFrames128 = 0;
+  responseFrames1024 = 0;
+  responseFrames10240 = 0;
+  responseFramesLarger = 0;
   timedOut = false;
   /** Raw header lists, kept only while a tap with headers listens (`recorder.wantsHeaders`). */
   requestHeaders: readonly (readonly [string, string])[] | undefined = undefined;
@@ -53,6 +84,24 @@ export class LiveExchange {
   constructor(direction: "inbound" | "outbound", protocol: LiveExchange["protocol"]) {
     this.direction = direction;
     this.protocol = protocol;
+  }
+
+  /** Counts a piece of the request's body. */
+  countRequest(bytes: number): void {
+    this.requestBytes += bytes;
+    if (bytes <= 128) this.requestFrames128++;
+    else if (bytes <= 1024) this.requestFrames1024++;
+    else if (bytes <= 10_240) this.requestFrames10240++;
+    else this.requestFramesLarger++;
+  }
+
+  /** Counts a piece of the response's body. */
+  countResponse(bytes: number): void {
+    this.responseBytes += bytes;
+    if (bytes <= 128) this.responseFrames128++;
+    else if (bytes <= 1024) this.responseFrames1024++;
+    else if (bytes <= 10_240) this.responseFrames10240++;
+    else this.responseFramesLarger++;
   }
 }
 
@@ -90,6 +139,8 @@ export interface Recorder {
   opened(exchange: LiveExchange): void;
   /** The response head went to the client. */
   responded(exchange: LiveExchange): void;
+  /** Sets the time at which the last byte of a request's body came. */
+  requestEnded(exchange: LiveExchange): void;
   /** Last byte, reset, or local answer complete. Exactly once. */
   closed(exchange: LiveExchange): void;
   transportOpened(transport: LiveTransport): void;

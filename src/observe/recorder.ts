@@ -62,6 +62,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
       exchange.responded = clock.monotonic();
       for (const observer of observers) observer.responded?.(exchange);
     },
+    requestEnded(exchange) {
+      if (exchange.requestEnded < 0) exchange.requestEnded = clock.monotonic();
+    },
     closed(exchange) {
       if (exchange.id === 0) {
         return violate(violation("RECORD_CLOSED_UNOPENED", "closed before it opened", exchange));

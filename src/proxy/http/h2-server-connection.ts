@@ -155,6 +155,7 @@ class ServerStream implements ExchangeConnection, H2StreamListener {
 
   bodyEnd(trailers: Fields | undefined): void {
     this.#isRequestDone = true;
+    this.exchange?.requestEnded();
     this.#trailers = trailers;
     if (this.#sink) this.#endBody();
   }
@@ -178,7 +179,7 @@ class ServerStream implements ExchangeConnection, H2StreamListener {
   }
 
   #deliver(view: Buffer): boolean {
-    this.exchange!.live.requestBytes += view.length;
+    this.exchange!.live.countRequest(view.length);
     return this.#sink!.data(view);
   }
 

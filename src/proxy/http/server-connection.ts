@@ -256,11 +256,12 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
         this.#open(this.#decoder.head as RequestHead);
         break;
       case Http1Event.data:
-        this.#exchange!.live.requestBytes += this.#decoder.data.length;
+        this.#exchange!.live.countRequest(this.#decoder.data.length);
         if (!this.#sink!.data(this.#decoder.data)) this.#isBodyBlocked = true;
         break;
       case Http1Event.end: {
         this.#isRequestDone = true;
+        this.#exchange?.requestEnded();
         const sink = this.#sink;
         this.#sink = undefined;
         sink?.end(this.#decoder.trailers);

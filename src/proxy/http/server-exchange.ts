@@ -1,7 +1,7 @@
 import { MeshError } from "../../base/error.ts";
 import type { LiveExchange, Recorder } from "../../observe/live-exchange.ts";
 import type { RequestView } from "../../policy/match-request.ts";
-import { H2Code } from "../../wire/h2-protocol.ts";
+import { H2Code, h2CodeName } from "../../wire/h2-protocol.ts";
 import type { Fields } from "../../wire/http1-fields.ts";
 import type { RequestHead, ResponseHead } from "../../wire/http1-head.ts";
 import type { BodySink } from "./body-sink.ts";
@@ -110,6 +110,11 @@ export class ServerExchange {
     this.#connection.attachBody(this, this.bodyTaps.length === 0 ? sink : new BodyTee(sink, this.bodyTaps));
   }
 
+  /** The last byte of the request's body has come. Not called for requests without one. */
+  requestEnded(): void {
+    if (this.state !== "done") this.#recorder.requestEnded(this.live);
+  }
+
   /** The upstream has room again for the request's body. */
   resumeBody(): void {
     this.#connection.resumeBody(this);
@@ -136,7 +141,7 @@ export class ServerExchange {
   /** @returns false: stop until `upstream.resume` */
   sendData(view: Buffer): boolean {
     if (this.state !== "responding") return true;
-    this.live.responseBytes += view.length;
+    this.live.countResponse(view.length);
     this.onProgress?.();
     return this.#connection.sendData(this, view);
   }
@@ -158,6 +163,7 @@ export class ServerExchange {
     const { upstream } = this;
     this.upstream = undefined;
     upstream?.abort();
+    if (cause instanceof MeshError) this.live.errorCode = cause.code;
     if (this.state === "waiting" || this.live.protocol === "grpc") this.#rescue(this, cause);
     else this.abort(cause instanceof Error ? cause.message : String(cause));
   }
@@ -167,6 +173,7 @@ export class ServerExchange {
     if (this.state === "done") return;
     this.upstream = undefined;
     if (this.request.isHttp2) {
+      this.live.errorCode = `H2_${h2CodeName(code)}`;
       this.abort(message, code);
     } else {
       this.fail(
@@ -186,7 +193,10 @@ export class ServerExchange {
   /** The client's connection is gone. */
   clientGone(error: string): void {
     if (this.state === "done") return;
-    if (this.live.error === "") this.live.error = error;
+    if (this.live.error === "") {
+      this.live.error = error;
+      this.live.errorCode = "CLIENT_GONE";
+    }
     const { upstream } = this;
     this.upstream = undefined;
     this.#close();

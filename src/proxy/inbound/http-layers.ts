@@ -37,13 +37,16 @@ export function applyPolicy(next: InboundHandler, deps: ProxyDependencies): Inbo
     handle(exchange, context) {
       const policy = context.policy.current;
       exchange.live.parent = metaKey(policy.meta);
+      exchange.live.parentRef = policy.meta;
       const selected = chooseRoute(policy, exchange);
       if (selected === "none") {
         exchange.fail(notFound(exchange));
         return;
       }
       const route = selected?.route;
-      exchange.live.route = metaKey(route?.meta ?? IMPLICIT_ROUTE);
+      const routeMeta = route?.meta ?? IMPLICIT_ROUTE;
+      exchange.live.route = metaKey(routeMeta);
+      exchange.live.routeRef = routeMeta;
       if (!isAuthorized(exchange, context, policy, route, deps)) return;
       exchange.record();
       const filters = selected?.rule.filters ?? [];
@@ -163,6 +166,7 @@ function isLimited(
   const scope = limiter.check(context.peer.identity, deps.clock.monotonic());
   if (!scope) return false;
   exchange.live.verdict = "limited";
+  exchange.live.limitScope = scope;
   exchange.live.authorization = metaKey(rateLimit.meta);
   exchange.fail(
     new MeshError({

@@ -74,6 +74,7 @@ export function createRescue(options: RescueOptions): (exchange: ServerExchange,
     const answer = ANSWERS[error.code] ?? UNEXPECTED;
     if (answer === UNEXPECTED) options.onUnexpected(error);
     exchange.live.error = answer.reason ?? error.message;
+    exchange.live.errorCode = error.code;
     if (error.code.endsWith("_TIMEOUT") || error.code === "BALANCER_FAILFAST") exchange.live.timedOut = true;
     if (answer.close) exchange.mustClose = true;
     const isInformational = options.isInformational(exchange);

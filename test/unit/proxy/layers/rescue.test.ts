@@ -27,6 +27,7 @@ function rescue(cause: unknown, isInformational = true): Answered {
   };
   const recorder = {
     opened() {},
+    requestEnded() {},
     responded() {},
     closed() {},
     transportOpened() {},

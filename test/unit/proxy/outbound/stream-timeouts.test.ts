@@ -33,6 +33,7 @@ function limited(timeouts: Partial<OutboundRule["timeouts"]>, hasBody = false) {
   const recorder: Recorder = {
     wantsHeaders: false,
     opened() {},
+    requestEnded() {},
     responded() {},
     closed() {},
     transportOpened() {},
