@@ -71,7 +71,10 @@ export interface Backend {
         readonly path: string;
         readonly defaultRttMs: number;
         readonly decayMs: number;
+        /** Latency that a failure counts as; undefined: failures count by their own latency. */
         readonly penaltyMs: number | undefined;
+        /** The longest latency that a server may ask to count as, by `Retry-After` and the like. Absent: it is not asked. */
+        readonly maxRetryAfterMs?: number | undefined;
       }
     | { readonly kind: "forward"; readonly endpoint: Endpoint }
     /** No dispatcher: requests fail with 502. */
@@ -80,20 +83,49 @@ export interface Backend {
 
 export interface RetryPolicy {
   readonly maxRetries: number;
+  /** A larger body makes a request that is sent once. */
   readonly maxRequestBytes: number;
   /** Inclusive ranges. */
   readonly statuses: readonly (readonly [start: number, end: number])[];
   readonly grpcCodes: ReadonlySet<number>;
+  /** Of one attempt, until its response's head. The last attempt has none. */
   readonly timeoutMs: number | undefined;
   readonly backoff:
     | { readonly minMs: number; readonly maxMs: number; readonly jitterRatio: number }
     | undefined;
+  /** Methods that are not idempotent are repeated too. Default false. (A gRPC call is repeated wherever `grpcCodes` names a code.) */
+  readonly repeatsAnyMethod?: boolean | undefined;
+  /** Absent: as many as `maxRetries` lets. Rules with the same object share one budget. */
+  readonly budget?: RetryBudgetSettings | undefined;
 }
 
+/** How much retries may add to the load. */
+export interface RetryBudgetSettings {
+  /** Retries for each request that needed none. */
+  readonly ratio: number;
+  /** Retries that are allowed in any case. */
+  readonly minPerSecond: number;
+  /** How long a request counts. */
+  readonly ttlMs: number;
+}
+
+/** When an endpoint that answers is taken out of service for failing too often. */
 export interface FailureAccrual {
+  /** Failures in a row; 0: they do not matter. */
   readonly maxConsecutiveFailures: number;
+  /** Share of successes, 0 to 1, below which it goes; 0: it does not matter. */
   readonly successRateThreshold: number;
+  /** Over how long the share is taken. */
   readonly decayMs: number;
+  /** With fewer responses in that time the share says nothing. */
   readonly minRequests: number;
-  readonly backoff: { readonly minMs: number; readonly maxMs: number; readonly jitterRatio: number };
+  /** Refusals for load (429, RESOURCE_EXHAUSTED) lower the share and fail probes. Default false: they are successes. */
+  readonly countsLimited?: boolean;
+  /** Pauses until the next probe. `respectRetryAfter`: not before the time that the server named. */
+  readonly backoff: {
+    readonly minMs: number;
+    readonly maxMs: number;
+    readonly jitterRatio: number;
+    readonly respectRetryAfter?: boolean;
+  };
 }

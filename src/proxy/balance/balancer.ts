@@ -1,7 +1,13 @@
 import { Backoff } from "../../base/backoff.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { MeshError } from "../../base/error.ts";
+import type { ResponseClass } from "../../policy/classify-response.ts";
 import type { Endpoint } from "../../policy/endpoint.ts";
+import type { FailureAccrual } from "../../policy/outbound.ts";
+import { BalancedEndpoint } from "./balanced-endpoint.ts";
+import { Breaker } from "./breaker.ts";
+import { EndpointLease, type LeaseOwner } from "./endpoint-lease.ts";
+import type { Lease, Waiter } from "./lease.ts";
 import { PeakEwma } from "./peak-ewma.ts";
 import { pickOfTwo } from "./pick.ts";
 
@@ -20,69 +26,44 @@ export interface BalancerOptions<T extends { close(): void }> {
   readonly backoff?:
     | { readonly minMs: number; readonly maxMs: number; readonly jitterRatio: number }
     | undefined;
+  /** Ejects endpoints that fail too often. Default: none does. */
+  readonly failureAccrual?: FailureAccrual | undefined;
+  /** Failing responses count as this latency, or as the longer one that the server asks for. Default: as their own. */
+  readonly penalty?: { readonly penaltyMs: number; readonly retryAfterMsMax: number } | undefined;
   /** Makes what sends to an endpoint: a pool, a dialler. Closed when the endpoint leaves. */
   readonly create: (endpoint: Endpoint) => T;
-}
-
-/** Waits for an endpoint. Exactly one of the two is called, once, perhaps within `acquire`. */
-export interface Waiter<T> {
-  acquired(lease: Lease<T>): void;
-  /** `BALANCER_FAILFAST` after waiting, `BALANCER_SHED` at once. */
-  refused(error: MeshError): void;
-}
-
-/** Leave to send one request (or open one connection). Say how it went, then `release`. */
-export interface Lease<T> {
-  readonly endpoint: Endpoint;
-  readonly value: T;
-  /** Why this endpoint, for the record. */
-  readonly reason: string;
-  /** A connection stands: the endpoint is well. */
-  connected(): void;
-  /** No connection could be made: leave the endpoint out for a while. */
-  connectFailed(error: MeshError): void;
-  observe(rttMs: number): void;
-  release(): void;
 }
 
 /** @see reference: proxy section 10 (Connections) */
 const DEFAULT_BACKOFF = { minMs: 100, maxMs: 60_000, jitterRatio: 0.1 };
 
-interface Entry<T> {
-  readonly endpoint: Endpoint;
-  readonly value: T;
-  readonly load: PeakEwma;
-  readonly backoff: Backoff;
-  inFlight: number;
-  /**
-   *     ready --connectFailed--> out --(back-off)--> trial --acquire--> trying --connected--> ready
-   *                               ^                                        \--connectFailed--> out
-   */
-  state: "ready" | "out" | "trial" | "trying" | "gone";
-  timer: Timer | undefined;
-}
-
 /**
  * Spreads requests over the endpoints of one service: two are drawn at random, the one with the lower
  * latency x (in flight + 1) gets the request.
  *
- * Endpoints that cannot be connected to are left out with growing pauses; after each, one request tries again.
+ * Endpoints that cannot be connected to, and those whose responses fail too often, are left out with growing pauses; after each, one
+ * request tries again (`balanced-endpoint.ts` draws the states).
  * With none left, requests queue; when that lasts for the failfast time they fail together, and later ones are refused at
  * once until an endpoint is well again.
  */
-export class Balancer<T extends { close(): void }> {
+export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
   readonly #options: BalancerOptions<T>;
-  readonly #entries = new Map<string, Entry<T>>();
-  /** Those in state ready or trial. */
-  #pickable: Entry<T>[] = [];
+  readonly #endpoints = new Map<string, BalancedEndpoint<T>>();
+  #pickable: BalancedEndpoint<T>[] = [];
+  /** Those that a pick chooses from: the pickable ones, or some of them. */
+  #candidates: readonly BalancedEndpoint<T>[] = [];
   readonly #queue: Waiter<T>[] = [];
   #failfastTimer: Timer | undefined;
   #isFailfast = false;
   #lastError: MeshError | undefined;
   #now = 0;
+  /** Why any endpoint is chosen at present; made again when their states change. */
+  #reason: string | undefined;
+  readonly isJudged: boolean;
 
   constructor(options: BalancerOptions<T>) {
     this.#options = options;
+    this.isJudged = options.failureAccrual !== undefined || options.penalty !== undefined;
   }
 
   /** Whether a request would not be refused at once: what weighted choices ask. */
@@ -95,34 +76,41 @@ export class Balancer<T extends { close(): void }> {
   }
 
   get endpointCount(): number {
-    return this.#entries.size;
+    return this.#endpoints.size;
+  }
+
+  /** How many endpoints are out of service for failing too often. */
+  get ejectedCount(): number {
+    let count = 0;
+    for (const each of this.#endpoints.values()) if (each.isEjected) count++;
+    return count;
   }
 
   /** Whether requests wait or run. */
   get isBusy(): boolean {
     if (this.#queue.length > 0) return true;
-    for (const entry of this.#entries.values()) if (entry.inFlight > 0) return true;
+    for (const each of this.#endpoints.values()) if (each.inFlight > 0) return true;
     return false;
   }
 
   /** The endpoints as discovery has them now. What is unchanged keeps its connections and its history. */
   update(endpoints: ReadonlyMap<string, Endpoint>): void {
-    for (const [address, entry] of this.#entries) {
-      if (endpoints.get(address) !== entry.endpoint) this.#remove(address, entry);
+    for (const [address, each] of this.#endpoints) {
+      if (endpoints.get(address) !== each.endpoint) this.#remove(address, each);
     }
     for (const [address, endpoint] of endpoints) {
-      if (!this.#entries.has(address)) this.#add(address, endpoint);
+      if (!this.#endpoints.has(address)) this.#add(address, endpoint);
     }
     this.#serveQueue();
   }
 
   /** @param isRetry the waiter had a lease before, and could not connect */
   acquire(waiter: Waiter<T>, isRetry = false): void {
-    const entry = this.#pick();
-    if (entry) {
+    const chosen = this.#pick(waiter.avoid);
+    if (chosen) {
       // A trial that is taken at once counts as waiting: nobody knows yet whether it succeeds.
-      if (entry.state === "trial" && !this.#hasReady()) this.#armFailfast();
-      waiter.acquired(this.#lease(entry));
+      if (chosen.state !== "ready" && !this.#hasReady()) this.#armFailfast();
+      waiter.acquired(this.#lease(chosen));
     } else if (this.#isFailfast) {
       const code = isRetry ? "BALANCER_FAILFAST" : "BALANCER_SHED";
       waiter.refused(this.#error(code, "is unavailable"));
@@ -143,117 +131,184 @@ export class Balancer<T extends { close(): void }> {
 
   close(): void {
     this.#disarmFailfast();
-    for (const [address, entry] of this.#entries) this.#remove(address, entry);
+    for (const [address, each] of this.#endpoints) this.#remove(address, each);
     for (const waiter of this.#queue.splice(0)) waiter.refused(this.#error("BALANCER_SHED", "is closed"));
   }
 
-  #add(address: string, endpoint: Endpoint): void {
-    const { clock, random, defaultRttMs, decayMs, create } = this.#options;
-    const entry: Entry<T> = {
-      endpoint,
-      value: create(endpoint),
-      load: new PeakEwma(defaultRttMs, decayMs, clock.monotonic()),
-      backoff: new Backoff({ ...(this.#options.backoff ?? DEFAULT_BACKOFF), random }),
-      inFlight: 0,
-      state: "ready",
-      timer: undefined,
-    };
-    this.#entries.set(address, entry);
-    this.#pickable.push(entry);
-    this.#isFailfast = false;
-    this.#disarmFailfast();
+  // What leases report.
+
+  connected(endpoint: BalancedEndpoint<T>): void {
+    const { state } = endpoint;
+    if (state === "out" || state === "trial" || state === "trying") this.#isWell(endpoint);
   }
 
-  #remove(address: string, entry: Entry<T>): void {
-    this.#entries.delete(address);
-    this.#setState(entry, "gone");
-    entry.timer?.cancel();
-    // Exchanges that run keep their connections; they close when they come back.
-    entry.value.close();
+  connectFailed(endpoint: BalancedEndpoint<T>, error: MeshError, lease: object): void {
+    this.#lastError = error;
+    if (endpoint.scout === lease && endpoint.state === "probing") {
+      this.#eject(endpoint, 0);
+      return;
+    }
+    // Several requests may fail on one endpoint at once: the first starts the pause.
+    if (endpoint.state === "out" || endpoint.state === "gone" || endpoint.isEjected) return;
+    this.#pause(endpoint, "out", endpoint.backoff.nextMs(), "trial");
   }
 
-  #setState(entry: Entry<T>, state: Entry<T>["state"]): void {
-    if (entry.state === "gone") return;
-    const wasPickable = entry.state === "ready" || entry.state === "trial";
-    const isPickable = state === "ready" || state === "trial";
-    entry.state = state;
-    if (wasPickable && !isPickable) this.#pickable = this.#pickable.filter((each) => each !== entry);
-    if (!wasPickable && isPickable) this.#pickable.push(entry);
+  observe(endpoint: BalancedEndpoint<T>, rttMs: number): void {
+    endpoint.load.observe(rttMs, this.#options.clock.monotonic());
   }
 
-  readonly #loadAt = (index: number): number => {
-    const entry = this.#pickable[index]!;
-    return entry.load.read(this.#now) * (entry.inFlight + 1);
-  };
-
-  #pick(): Entry<T> | undefined {
-    this.#now = this.#options.clock.monotonic();
-    const index = pickOfTwo(this.#pickable.length, this.#loadAt, this.#options.random);
-    return index < 0 ? undefined : this.#pickable[index];
+  penalise(endpoint: BalancedEndpoint<T>, rttMs: number, retryAfterMs: number): void {
+    const { penalty, clock } = this.#options;
+    if (!penalty) {
+      this.observe(endpoint, rttMs);
+      return;
+    }
+    const asked = Math.min(retryAfterMs, penalty.retryAfterMsMax);
+    endpoint.load.raise(Math.max(penalty.penaltyMs, asked), clock.monotonic());
   }
 
-  #lease(entry: Entry<T>): Lease<T> {
-    const reason = `p2c ${this.#pickable.length} of ${this.#entries.size} ready`;
-    // One request finds out whether the endpoint is back; the others go elsewhere meanwhile.
-    const isTrial = entry.state === "trial";
-    if (isTrial) this.#setState(entry, "trying");
-    entry.inFlight++;
-    let isReleased = false;
-    return {
-      endpoint: entry.endpoint,
-      value: entry.value,
-      reason,
-      connected: () => this.#connected(entry),
-      connectFailed: (error) => this.#connectFailed(entry, error),
-      observe: (rttMs) => entry.load.observe(rttMs, this.#options.clock.monotonic()),
-      release: () => {
-        if (isReleased) return;
-        isReleased = true;
-        entry.inFlight--;
-        // A trial that was given up says nothing: let another request try.
-        if (isTrial && entry.state === "trying") {
-          this.#setState(entry, "trial");
-          this.#serveQueue();
-        }
-      },
-    };
+  answering(endpoint: BalancedEndpoint<T>, lease: object): void {
+    if (endpoint.scout === lease && endpoint.state === "probing") this.#isWell(endpoint);
   }
 
-  #connected(entry: Entry<T>): void {
-    if (entry.state === "ready" || entry.state === "gone") return;
-    entry.timer?.cancel();
-    entry.backoff.reset();
-    this.#isFailfast = false;
-    this.#disarmFailfast();
-    this.#setState(entry, "ready");
+  judge(endpoint: BalancedEndpoint<T>, response: ResponseClass, retryAfterMs: number, lease: object): void {
+    const { breaker } = endpoint;
+    if (!breaker || endpoint.state === "gone") return;
+    if (endpoint.isEjected) {
+      if (endpoint.scout !== lease || endpoint.state !== "probing") return;
+      if (breaker.isWell(response)) this.#isWell(endpoint);
+      else this.#eject(endpoint, retryAfterMs);
+    } else if (breaker.count(response, this.#options.clock.monotonic())) {
+      this.#eject(endpoint, retryAfterMs);
+    }
+  }
+
+  released(endpoint: BalancedEndpoint<T>, lease: object): void {
+    endpoint.inFlight--;
+    if (endpoint.scout !== lease) return;
+    endpoint.scout = undefined;
+    // A trial that was given up says nothing: let another request try.
+    if (endpoint.state === "trying") this.#setState(endpoint, "trial");
+    else if (endpoint.state === "probing") this.#setState(endpoint, "probation");
+    else return;
     this.#serveQueue();
   }
 
-  #connectFailed(entry: Entry<T>, error: MeshError): void {
-    this.#lastError = error;
-    // Several requests may fail on one endpoint at once: the first starts the pause.
-    if (entry.state === "out" || entry.state === "gone") return;
-    this.#setState(entry, "out");
-    entry.timer = this.#options.clock.schedule(entry.backoff.nextMs(), () => {
-      this.#setState(entry, "trial");
+  #add(address: string, endpoint: Endpoint): void {
+    const { clock, random, defaultRttMs, decayMs, create, failureAccrual } = this.#options;
+    const now = clock.monotonic();
+    const added = new BalancedEndpoint<T>(
+      endpoint,
+      create(endpoint),
+      new PeakEwma(defaultRttMs, decayMs, now),
+      new Backoff({ ...(this.#options.backoff ?? DEFAULT_BACKOFF), random }),
+      failureAccrual && new Breaker(failureAccrual, random, now),
+    );
+    this.#endpoints.set(address, added);
+    this.#pickable.push(added);
+    this.#reason = undefined;
+    this.#isFailfast = false;
+    this.#disarmFailfast();
+  }
+
+  #remove(address: string, endpoint: BalancedEndpoint<T>): void {
+    this.#endpoints.delete(address);
+    this.#setState(endpoint, "gone");
+    endpoint.timer?.cancel();
+    // Exchanges that run keep their connections; they close when they come back.
+    endpoint.value.close();
+  }
+
+  #setState(endpoint: BalancedEndpoint<T>, state: BalancedEndpoint<T>["state"]): void {
+    if (endpoint.state === "gone") return;
+    const wasPickable = endpoint.isPickable;
+    endpoint.state = state;
+    this.#reason = undefined;
+    const { isPickable } = endpoint;
+    if (wasPickable && !isPickable) this.#pickable = this.#pickable.filter((each) => each !== endpoint);
+    if (!wasPickable && isPickable) this.#pickable.push(endpoint);
+  }
+
+  readonly #loadAt = (index: number): number => {
+    const { load, inFlight, cost } = this.#candidates[index]!;
+    return load.read(this.#now) * (inFlight + 1) * cost;
+  };
+
+  #pick(avoid: ReadonlySet<string> | undefined): BalancedEndpoint<T> | undefined {
+    this.#now = this.#options.clock.monotonic();
+    this.#candidates = this.#pickable;
+    if (avoid && avoid.size > 0) {
+      const others = this.#pickable.filter(({ endpoint }) => !avoid.has(endpoint.address));
+      if (others.length > 0) this.#candidates = others;
+    }
+    const index = pickOfTwo(this.#candidates.length, this.#loadAt, this.#options.random);
+    return index < 0 ? undefined : this.#candidates[index];
+  }
+
+  #lease(endpoint: BalancedEndpoint<T>): Lease<T> {
+    const lease = new EndpointLease(this, endpoint, this.#reasonFor(endpoint));
+    endpoint.inFlight++;
+    // One request finds out whether the endpoint is back; the others go elsewhere meanwhile.
+    if (endpoint.state === "ready") return lease;
+    endpoint.scout = lease;
+    this.#setState(endpoint, endpoint.state === "trial" ? "trying" : "probing");
+    return lease;
+  }
+
+  #reasonFor(endpoint: BalancedEndpoint<T>): string {
+    if (this.#reason === undefined) {
+      const { ejectedCount } = this;
+      const ejected = ejectedCount === 0 ? "" : `, ${ejectedCount} ejected`;
+      this.#reason = `p2c ${this.#pickable.length} of ${this.#endpoints.size} ready${ejected}`;
+    }
+    return endpoint.state === "probation" ? `${this.#reason}, a probe` : this.#reason;
+  }
+
+  #isWell(endpoint: BalancedEndpoint<T>): void {
+    endpoint.timer?.cancel();
+    endpoint.backoff.reset();
+    if (endpoint.isEjected) endpoint.breaker?.reopen();
+    this.#isFailfast = false;
+    this.#disarmFailfast();
+    this.#setState(endpoint, "ready");
+    this.#serveQueue();
+  }
+
+  #eject(endpoint: BalancedEndpoint<T>, retryAfterMs: number): void {
+    this.#pause(endpoint, "ejected", endpoint.breaker!.nextPauseMs(retryAfterMs), "probation");
+  }
+
+  /** Leaves an endpoint out for a while. */
+  #pause(
+    endpoint: BalancedEndpoint<T>,
+    state: "out" | "ejected",
+    pauseMs: number,
+    next: "trial" | "probation",
+  ): void {
+    endpoint.timer?.cancel();
+    this.#setState(endpoint, state);
+    endpoint.timer = this.#options.clock.schedule(pauseMs, () => {
+      this.#setState(endpoint, next);
       this.#serveQueue();
     });
   }
 
   #serveQueue(): void {
     while (this.#queue.length > 0) {
-      const entry = this.#pick();
-      if (!entry) return;
-      this.#queue.shift()!.acquired(this.#lease(entry));
+      const chosen = this.#pick(this.#queue[0]!.avoid);
+      if (!chosen) return;
+      this.#queue.shift()!.acquired(this.#lease(chosen));
     }
   }
 
   #hasReady(): boolean {
-    return this.#pickable.some((entry) => entry.state === "ready");
+    return this.#pickable.some(({ state }) => state === "ready");
   }
 
   #isTrying(): boolean {
-    for (const entry of this.#entries.values()) if (entry.state === "trying") return true;
+    for (const { state } of this.#endpoints.values()) {
+      if (state === "trying" || state === "probing") return true;
+    }
     return false;
   }
 
@@ -279,18 +334,21 @@ export class Balancer<T extends { close(): void }> {
   }
 
   #error(code: "BALANCER_FAILFAST" | "BALANCER_SHED", what: string): MeshError {
-    const why =
-      this.#entries.size === 0
-        ? ": it has no endpoints"
-        : this.#lastError
-          ? `: ${this.#lastError.message}`
-          : "";
     return new MeshError({
       kind: "environment",
       code,
-      message: `${this.#options.name} ${what}${why}`,
+      message: `${this.#options.name} ${what}${this.#why()}`,
       hint: "check that its pods are ready: kubectl get endpointslices",
       cause: this.#lastError,
     });
+  }
+
+  #why(): string {
+    if (this.#endpoints.size === 0) return ": it has no endpoints";
+    const { ejectedCount } = this;
+    if (ejectedCount > 0) {
+      return `: ${ejectedCount} of its ${this.#endpoints.size} endpoints are ejected for failing too often`;
+    }
+    return this.#lastError ? `: ${this.#lastError.message}` : "";
   }
 }

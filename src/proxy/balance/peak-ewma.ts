@@ -29,6 +29,12 @@ export class PeakEwma {
     this.#updatedAt = now;
   }
 
+  /** A failure counts as this latency, unless the estimate is higher already: an endpoint must not gain by failing fast. */
+  raise(rttMs: number, now: number): void {
+    this.#rttMs = Math.max(rttMs, this.read(now));
+    this.#updatedAt = now;
+  }
+
   /** The estimate, decayed toward 0 by the time since the last sample: an endpoint that was slow is tried again some day. */
   read(now: number): number {
     return this.#rttMs * Math.exp(-(now - this.#updatedAt) / this.#decayMs);

@@ -5,7 +5,8 @@ import { metaKey } from "../../policy/meta.ts";
 import type { OutboundPolicy, OutboundRule } from "../../policy/outbound.ts";
 import { selectRoute } from "../../policy/select-route.ts";
 import type { ResponseHead } from "../../wire/http1-head.ts";
-import type { Balancer, Lease, Waiter } from "../balance/balancer.ts";
+import type { Balancer } from "../balance/balancer.ts";
+import type { Lease, Waiter } from "../balance/lease.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
 import { Attempt, wantsUpgrade } from "../http/attempt.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
@@ -45,6 +46,7 @@ export function routeRequests(next: RuleHandler, { clock, random }: ProxyDepende
     handle(exchange, policy) {
       const { live } = exchange;
       live.parent = metaKey(policy.meta);
+      live.parentRef = policy.meta;
       // RFC 9112 section 3.2.2: the absolute form outranks Host.
       if (exchange.request.form === "absolute") exchange.request.fields.set("Host", live.authority);
       const selected = selectRoute(policy.httpRoutes, exchange.view);
@@ -59,6 +61,7 @@ export function routeRequests(next: RuleHandler, { clock, random }: ProxyDepende
         return;
       }
       live.route = metaKey(selected.route.meta);
+      live.routeRef = selected.route.meta;
       limitTimes(exchange, selected.rule.timeouts, clock);
       exchange.responseEdits.push(stripProxyHeaders);
       if (filterExchange(exchange, selected.rule.filters, selected.rank, random)) {
@@ -92,8 +95,11 @@ export function splitRequests(
         const chosen = chooseBackend(rule.backends, (backend) => backends.http(backend), random);
         if (!chosen) {
           exchange.fail(unavailable(exchange.live.target));
-          // Filters first: a backend that cannot be sent to has one that says why.
-        } else if (filterExchange(exchange, chosen.weighted.filters, rank, random)) {
+          return;
+        }
+        exchange.live.backendRef = chosen.weighted.backend.meta;
+        // Filters first: a backend that cannot be sent to has one that says why.
+        if (filterExchange(exchange, chosen.weighted.filters, rank, random)) {
           // One copy, however often the request itself is sent.
           if (isFirst && chosen.weighted.mirrors) mirror(exchange, chosen.weighted.mirrors);
           isFirst = false;

@@ -2,11 +2,12 @@ import type { Duplex } from "node:stream";
 import { MeshError, toMeshError } from "../../base/error.ts";
 import type { LiveSet } from "../../net/live-set.ts";
 import { LiveExchange, type LiveTransport } from "../../observe/live-exchange.ts";
-import { metaKey } from "../../policy/meta.ts";
+import { metaKey, type PolicyMeta } from "../../policy/meta.ts";
 import type { Distribution, OutboundPolicy } from "../../policy/outbound.ts";
 import { selectTlsRoute } from "../../policy/select-tls-route.ts";
 import type { Accepted } from "../accept/accepted.ts";
-import type { Balancer, Lease } from "../balance/balancer.ts";
+import type { Balancer } from "../balance/balancer.ts";
+import type { Lease } from "../balance/lease.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
 import { forwardOpaque } from "../tcp/forward-opaque.ts";
@@ -30,15 +31,20 @@ export interface OutboundOpaqueOptions {
 /** Forwards a connection whose bytes are not read: route, backend, endpoint, then copying. */
 export function serveOpaqueOutbound(options: OutboundOpaqueOptions): void {
   const { accepted, policy, target, backends, liveSet, deps } = options;
-  const live = new LiveExchange("outbound", "opaque");
+  const live = new LiveExchange("outbound", policy.protocol === "tls" ? "tls" : "opaque");
   live.openedAtMs = deps.clock.now();
   live.opened = deps.clock.monotonic();
   live.client = accepted.client;
   live.target = target;
+  live.authority = options.sni ?? "";
   live.parent = metaKey(policy.meta);
+  live.parentRef = policy.meta;
   live.attempts = 1;
   const route = opaqueRoute(policy, options.sni);
-  if (route) live.route = route.name;
+  if (route) {
+    live.route = metaKey(route.meta);
+    live.routeRef = route.meta;
+  }
   forwardOpaque({
     accepted,
     live,
@@ -51,6 +57,7 @@ export function serveOpaqueOutbound(options: OutboundOpaqueOptions): void {
         route && !route.refused
           ? chooseBackend(route.backends, (backend) => backends.opaque(backend), deps.random)
           : undefined;
+      live.backendRef = chosen?.weighted.backend.meta;
       if (!chosen?.balancer) throw refusal(target, route?.refused);
       return await dialBalanced(chosen.balancer, live, signal, deps);
     },
@@ -58,7 +65,7 @@ export function serveOpaqueOutbound(options: OutboundOpaqueOptions): void {
 }
 
 interface ChosenRoute {
-  readonly name: string;
+  readonly meta: PolicyMeta;
   readonly backends: Distribution;
   readonly refused: "forbidden" | "invalid" | undefined;
 }
@@ -67,7 +74,7 @@ interface ChosenRoute {
 function opaqueRoute(policy: OutboundPolicy, sni: string | undefined): ChosenRoute | undefined {
   const opaque =
     policy.protocol === "tls" ? selectTlsRoute(policy.opaqueRoutes, sni) : policy.opaqueRoutes[0];
-  return opaque && { name: metaKey(opaque.meta), backends: opaque.backends, refused: opaque.refused };
+  return opaque && { meta: opaque.meta, backends: opaque.backends, refused: opaque.refused };
 }
 
 /** Tries endpoints until one connects, as long as the balancer has any or the failfast time lasts. */
@@ -127,7 +134,7 @@ function acquire(
 function refusal(target: string, refused: "forbidden" | "invalid" | undefined): MeshError {
   return new MeshError({
     kind: "user",
-    code: "OUTBOUND_REFUSED",
+    code: refused === "forbidden" ? "OUTBOUND_FORBIDDEN" : "OUTBOUND_REFUSED",
     message: `connections to ${target} are refused: ${refused ?? "no route is available"}`,
   });
 }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MeshError } from "../../../../src/base/error.ts";
 import type { Endpoint } from "../../../../src/policy/endpoint.ts";
-import { Balancer, type Lease } from "../../../../src/proxy/balance/balancer.ts";
+import { Balancer } from "../../../../src/proxy/balance/balancer.ts";
+import type { Lease } from "../../../../src/proxy/balance/lease.ts";
 import { FakeClock } from "../../../support/clock.ts";
 
 interface Server {
