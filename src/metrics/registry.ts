@@ -1,24 +1,48 @@
 import type { Clock } from "../base/clock.ts";
 import { encodeLabels, encodePromText, type PromFamily, type PromSample } from "../wire/prom-text.ts";
+import { Series } from "./series.ts";
 
 /** Label names and values, in the order in which they are written. */
 export type Labels = Readonly<Record<string, string | number>>;
 
+/** A series of a counter, for hot paths: labels are encoded once. Its use keeps it alive. */
+export interface CounterSeries {
+  add(amount: number): void;
+}
+
+export interface HistogramSeries {
+  observe(value: number): void;
+  /** Counts what was sorted into buckets elsewhere. @param observed sum of what is counted */
+  observeSorted(bucket: number, count: number, observed: number): void;
+}
+
 export interface Counter {
   /** Adds to the series of these labels. */
   add(amount?: number, labels?: Labels): void;
-  /** The series itself, for hot paths: labels are encoded once. Its use keeps it alive. */
-  with(labels: Labels): { add(amount: number): void };
+  with(labels: Labels): CounterSeries;
 }
 
 export interface Gauge {
   set(value: number, labels?: Labels): void;
   with(labels: Labels): { set(value: number): void; add(amount: number): void };
+  /** Forgets every series: for gauges that a scrape collects anew. */
+  clear(): void;
 }
 
 export interface Histogram {
   observe(value: number, labels?: Labels): void;
-  with(labels: Labels): { observe(value: number): void };
+  with(labels: Labels): HistogramSeries;
+}
+
+/** A family as it was declared. */
+export interface FamilyDescription {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  /** Histogram: upper bounds, ascending, without +Inf. */
+  readonly buckets: readonly number[];
+  /** Every label that a series of it can have; a series may lack some. */
+  readonly labels: readonly string[];
 }
 
 export interface RegistryOptions {
@@ -30,34 +54,20 @@ export interface RegistryOptions {
 }
 
 export interface Registry {
-  counter(name: string, help: string): Counter;
-  gauge(name: string, help: string): Gauge;
+  /** Names are declared once; a second call gives the same family. `labels` are for descriptions: series state their own. */
+  counter(name: string, help: string, labels?: readonly string[]): Counter;
+  gauge(name: string, help: string, labels?: readonly string[]): Gauge;
   /** @param buckets upper bounds, ascending, without +Inf */
-  histogram(name: string, help: string, buckets: readonly number[]): Histogram;
+  histogram(name: string, help: string, buckets: readonly number[], labels?: readonly string[]): Histogram;
   /** Called at each scrape, before anything is read. */
   onScrape(collect: () => void): void;
   /** Everything in the Prometheus text format. */
   render(): string;
+  /** What can appear, whether or not it has series by now. */
+  describe(): readonly FamilyDescription[];
 }
 
-interface Series {
-  readonly labels: string;
-  value: number;
-  /** Histogram: counts of each bucket, the last is +Inf. */
-  readonly counts: Float64Array | undefined;
-  /** Touched since the last scrape: cheaper than to ask the clock at each update. */
-  touched: boolean;
-  /** The last scrape that found it touched. */
-  usedAt: number;
-  /** No longer in its family: handles look it up again. */
-  dropped: boolean;
-}
-
-interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly buckets: readonly number[];
+interface Family extends FamilyDescription {
   readonly series: Map<string, Series>;
 }
 
@@ -72,24 +82,22 @@ export function createRegistry(options: RegistryOptions): Registry {
   const families = new Map<string, Family>();
   const collectors: (() => void)[] = [];
 
-  const family = (
-    name: string,
-    help: string,
-    type: Family["type"],
-    buckets: readonly number[] = [],
-  ): Family => {
-    const known = families.get(name);
+  const declare = (description: FamilyDescription): Family => {
+    const known = families.get(description.name);
     if (known) return known;
-    const made: Family = { name, help, type, buckets, series: new Map() };
-    families.set(name, made);
+    const made: Family = { ...description, series: new Map() };
+    families.set(description.name, made);
     return made;
   };
-  const folded = family(
-    "metrics_series_folded_total",
-    "Updates of series beyond the limit of a family",
-    "counter",
-  );
+  const folded = declare({
+    name: "metrics_series_folded_total",
+    help: "Times that a label set found no place in a full family",
+    type: "counter",
+    buckets: [],
+    labels: ["family"],
+  });
 
+  /** The series that a set of labels is counted in; it may be `other`. */
   const seriesOf = (of: Family, labels: Labels): Series => {
     const key = encodeLabels(labels);
     const known = of.series.get(key);
@@ -97,38 +105,26 @@ export function createRegistry(options: RegistryOptions): Registry {
       known.touched = true;
       return known;
     }
-    if (key !== "" && of !== folded && of.series.size >= seriesMax) {
-      seriesOf(folded, { family: of.name }).value++;
-      const other = encodeLabels(Object.fromEntries(Object.keys(labels).map((name) => [name, "other"])));
-      return of.series.get(other) ?? add(of, other);
-    }
-    return add(of, key);
+    return key !== "" && isFull(of) ? otherOf(of, key) : hold(of, create(of, key));
   };
-  const add = (to: Family, labels: string): Series => {
-    const counts = to.type === "histogram" ? new Float64Array(to.buckets.length + 1) : undefined;
-    const made: Series = {
-      labels,
-      value: 0,
-      counts,
-      touched: true,
-      usedAt: clock.monotonic(),
-      dropped: false,
-    };
-    to.series.set(labels, made);
-    return made;
+  const isFull = (of: Family): boolean => of !== folded && of.series.size >= seriesMax;
+  const otherOf = (of: Family, labels: string): Series => {
+    seriesOf(folded, { family: of.name }).value++;
+    const other = labels.replaceAll(/="(?:[^"\\]|\\.)*"/g, '="other"');
+    return of.series.get(other) ?? hold(of, create(of, other));
   };
-
-  /**
-   * A handle survives that its series was dropped: it is looked up again by its labels then, so that a family never has
-   * a series that nobody sees.
-   */
-  const handle = (of: Family, labels: Labels, apply: (series: Series, amount: number) => void) => {
-    let series = seriesOf(of, labels);
-    return (amount: number): void => {
-      if (series.dropped) series = seriesOf(of, labels);
-      series.touched = true;
-      apply(series, amount);
-    };
+  const create = (of: Family, labels: string): Series => {
+    const bounds = of.type === "histogram" ? of.buckets : undefined;
+    return new Series(labels, bounds, clock.monotonic(), (dropped) => takeBack(of, dropped));
+  };
+  const hold = (by: Family, series: Series): Series => {
+    by.series.set(series.labels, series);
+    return series;
+  };
+  const takeBack = (of: Family, dropped: Series): Series => {
+    const successor = of.series.get(dropped.labels);
+    if (successor) return successor;
+    return isFull(of) ? otherOf(of, dropped.labels) : hold(of, dropped);
   };
 
   const dropIdle = (): void => {
@@ -138,40 +134,36 @@ export function createRegistry(options: RegistryOptions): Registry {
         if (one.touched) one.usedAt = now;
         one.touched = false;
         if (retainIdleMs === 0 || key === "" || now - one.usedAt <= retainIdleMs) continue;
-        one.dropped = true;
+        one.drop();
         series.delete(key);
       }
     }
   };
 
   return {
-    counter(name, help) {
-      const of = family(name, help, "counter");
+    counter(name, help, labels = []) {
+      const of = declare({ name, help, type: "counter", buckets: [], labels });
       return {
-        add: (amount = 1, labels = {}) => {
-          seriesOf(of, labels).value += amount;
-        },
-        with: (labels) => ({ add: handle(of, labels, increase) }),
+        add: (amount = 1, series = {}) => seriesOf(of, series).add(amount),
+        with: (series) => seriesOf(of, series),
       };
     },
-    gauge(name, help) {
-      const of = family(name, help, "gauge");
+    gauge(name, help, labels = []) {
+      const of = declare({ name, help, type: "gauge", buckets: [], labels });
       return {
-        set: (value, labels = {}) => {
-          seriesOf(of, labels).value = value;
+        set: (value, series = {}) => seriesOf(of, series).set(value),
+        with: (series) => seriesOf(of, series),
+        clear() {
+          for (const series of of.series.values()) series.drop();
+          of.series.clear();
         },
-        with: (labels) => ({ set: handle(of, labels, assign), add: handle(of, labels, increase) }),
       };
     },
-    histogram(name, help, buckets) {
-      const of = family(name, help, "histogram", buckets);
-      const observe = (series: Series, value: number): void => {
-        series.counts![bucketOf(buckets, value)]!++;
-        series.value += value;
-      };
+    histogram(name, help, buckets, labels = []) {
+      const of = declare({ name, help, type: "histogram", buckets, labels });
       return {
-        observe: (value, labels = {}) => observe(seriesOf(of, labels), value),
-        with: (labels) => ({ observe: handle(of, labels, observe) }),
+        observe: (value, series = {}) => seriesOf(of, series).observe(value),
+        with: (series) => seriesOf(of, series),
       };
     },
     onScrape(collect) {
@@ -182,21 +174,8 @@ export function createRegistry(options: RegistryOptions): Registry {
       dropIdle();
       return encodePromText([...families.values()].map(toProm));
     },
+    describe: () => [...families.values()],
   };
-}
-
-function increase(series: Series, amount: number): void {
-  series.value += amount;
-}
-
-function assign(series: Series, value: number): void {
-  series.value = value;
-}
-
-/** Index of the first bound that holds the value; the number of bounds when none does. */
-function bucketOf(bounds: readonly number[], value: number): number {
-  for (let index = 0; index < bounds.length; index++) if (value <= bounds[index]!) return index;
-  return bounds.length;
 }
 
 function toProm(family: Family): PromFamily {

@@ -65,6 +65,51 @@ test("registry drops idle series with labels at a scrape, and their handles star
   assert.match(registry.render(), /idle"\} 1/);
 });
 
+test("a handle whose series was dropped counts into the one that took its place, or into other where there is no room", () => {
+  const clock = new FakeClock();
+  const registry = createRegistry({ clock, retainIdleMs: 1000, seriesMax: 1 });
+  const counter = registry.counter("c", "C");
+  const first = counter.with({ k: "first" });
+  first.add(1);
+  registry.render();
+  clock.advance(1500);
+  assert.doesNotMatch(registry.render(), /first/);
+  counter.add(2, { k: "second" });
+  first.add(4);
+  first.add(4);
+  const text = registry.render();
+  assert.match(text, /^c\{k="second"\} 2$/m);
+  assert.match(text, /^c\{k="other"\} 8$/m);
+  assert.match(text, /^metrics_series_folded_total\{family="c"\} 1$/m);
+});
+
+test("a histogram takes what was sorted elsewhere", () => {
+  const registry = createRegistry({ clock: new FakeClock() });
+  const sizes = registry.histogram("sizes", "Sizes", [128, 1024]).with({ k: "a" });
+  sizes.observe(100);
+  sizes.observeSorted(2, 3, 6000);
+  const text = registry.render();
+  assert.match(text, /^sizes_bucket\{k="a",le="128"\} 1$/m);
+  assert.match(text, /^sizes_bucket\{k="a",le="\+Inf"\} 4$/m);
+  assert.match(text, /^sizes_sum\{k="a"\} 6100$/m);
+});
+
+test("a gauge that is collected anew forgets what is gone", () => {
+  const registry = createRegistry({ clock: new FakeClock() });
+  const gauge = registry.gauge("g", "G", ["k"]);
+  gauge.set(1, { k: "gone" });
+  gauge.clear();
+  gauge.set(2, { k: "here" });
+  assert.doesNotMatch(registry.render(), /gone/);
+  assert.deepEqual(
+    registry.describe().map(({ name, labels }) => [name, labels]),
+    [
+      ["metrics_series_folded_total", ["family"]],
+      ["g", ["k"]],
+    ],
+  );
+});
+
 test("registry asks its collectors at each scrape", () => {
   const registry = createRegistry({ clock: new FakeClock() });
   const gauge = registry.gauge("g", "G");
