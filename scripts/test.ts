@@ -32,7 +32,7 @@ function runTests(filters: readonly string[], checked: boolean): void {
   const rank = (path: string) => order.findIndex((folder) => path.startsWith(folder));
   const files = listFiles("test", ".test.ts")
     // `check` ran it already.
-    .filter((path) => path !== "test/tidy.test.ts" && !path.startsWith("test/cluster/"))
+    .filter((path) => path !== "test/tidy.test.ts" && !/^test\/(cluster|conformance)\//.test(path))
     .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
     .sort((left, right) => rank(left) - rank(right) || (left < right ? -1 : 1));
   const running = new Set<string>();
