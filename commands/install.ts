@@ -2,14 +2,15 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { systemClock } from "../src/base/clock.ts";
 import { VERSION } from "../src/base/version.ts";
-import type { Command, CommandContext } from "../src/cli/command.ts";
+import type { Command } from "../src/cli/command.ts";
 import { createFetch } from "../src/cli/fetch-url.ts";
-import { INSTALL_FLAGS, type ValuesRequest, valuesFromFlags } from "../src/install/install-flags.ts";
+import { openCluster as connect } from "../src/collect/open-cluster.ts";
+import { installationFlags } from "../src/install/command-flags.ts";
+import { type ValuesRequest, valuesFromFlags } from "../src/install/install-flags.ts";
 import { openCluster, readIdentityFiles, readTextFrom } from "../src/install/install-inputs.ts";
 import { planInstall } from "../src/install/plan-install.ts";
 import { printObjects } from "../src/install/print-objects.ts";
 import { LOCAL_VALUES } from "../src/values/local.ts";
-import { PROXY_FLAGS } from "../src/values/proxy-flags.ts";
 
 export const command: Command = {
   name: "install",
@@ -19,62 +20,17 @@ export const command: Command = {
     "A trust anchor is generated unless one is given. An existing installation is refused. In a cluster of `meshctl dev` the\n" +
     "values that it needs (proxy.capture=explicit, clusterNetworks=127.0.0.0/8) are the defaults.",
   flags: [
-    { name: "crds", type: "boolean", summary: "only the custom resource definitions" },
-    { name: "skip-crds", type: "boolean", summary: "only the control plane" },
     {
       name: "ignore-cluster",
       type: "boolean",
       summary: "do not ask the cluster whether something is installed",
-    },
-    { name: "image", type: "string", placeholder: "NAME:TAG", summary: "image of control plane and proxies" },
-    { name: "registry", type: "string", placeholder: "REGISTRY", summary: "registry of that image" },
-    {
-      name: "values",
-      short: "f",
-      type: "list",
-      placeholder: "FILE",
-      summary: "YAML file (or https URL) of values",
-    },
-    {
-      name: "set",
-      type: "repeat",
-      placeholder: "KEY=VALUE",
-      summary: "set a value: --set proxy.capture=explicit",
-    },
-    { name: "set-string", type: "repeat", placeholder: "KEY=VALUE", summary: "set a value, always as text" },
-    {
-      name: "identity-trust-anchors-file",
-      type: "string",
-      placeholder: "FILE",
-      summary: "PEM bundle of trust anchors",
-    },
-    {
-      name: "identity-issuer-certificate-file",
-      type: "string",
-      placeholder: "FILE",
-      summary: "PEM certificate of the issuer",
-    },
-    {
-      name: "identity-issuer-key-file",
-      type: "string",
-      placeholder: "FILE",
-      summary: "PEM key of the issuer",
     },
     {
       name: "identity-external-issuer",
       type: "boolean",
       summary: "use the Secret meshctl-identity-issuer that the cluster has",
     },
-    ...[...INSTALL_FLAGS, ...PROXY_FLAGS].map(({ flag }) => flag),
-    {
-      name: "output",
-      short: "o",
-      type: "string",
-      placeholder: "FORMAT",
-      summary: "format",
-      choices: ["yaml", "json"],
-      default: "yaml",
-    },
+    ...installationFlags("install"),
   ],
   examples: [
     { command: "meshctl install | kubectl apply -f -", does: "install" },
@@ -82,6 +38,7 @@ export const command: Command = {
       command: "meshctl install --set proxy.logLevel=debug | kubectl apply -f -",
       does: "install with chatty proxies",
     },
+    { command: "meshctl install --ha | kubectl apply -f -", does: "install for production" },
     {
       command: "meshctl install --ignore-cluster > mesh.yaml",
       does: "write the manifests without a cluster",
@@ -102,7 +59,7 @@ export const command: Command = {
     // Before the cluster is asked: a wrong flag needs no cluster to be wrong.
     let values = await valuesFromFlags(request);
     const identity = await readIdentityFiles(options, readText);
-    const { local, ...cluster } = await openCluster(options, values.namespace, () => kubeClient(context));
+    const { local, ...cluster } = await openCluster(options, values.namespace, () => connect(context));
     if (local) values = await valuesFromFlags({ ...request, suited: LOCAL_VALUES });
     const objects = await planInstall({
       values,
@@ -115,9 +72,3 @@ export const command: Command = {
     return { exitCode: 0 };
   },
 };
-
-async function kubeClient({ globals, env }: CommandContext) {
-  const { createKubeClient } = await import("../src/kube/connect.ts");
-  const { kubeconfig, context, as, asGroup } = globals;
-  return createKubeClient({ kubeconfig, context, as, asGroups: asGroup, env });
-}

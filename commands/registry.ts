@@ -18,6 +18,16 @@ export const registry: VerbRegistry = {
       group: "Install",
       load: () => import("./install.ts"),
     },
+    upgrade: {
+      summary: "print the manifests that change an installation",
+      group: "Install",
+      load: () => import("./upgrade.ts"),
+    },
+    prune: {
+      summary: "print what an installation no longer needs, to delete it",
+      group: "Install",
+      load: () => import("./prune.ts"),
+    },
     uninstall: {
       summary: "print what an installation put into the cluster, to delete it",
       group: "Install",
@@ -94,8 +104,6 @@ export const registry: VerbRegistry = {
     },
   },
   later: {
-    upgrade: "changes an installation to this version",
-    prune: "removes what an installation no longer needs",
     "install-cni": "installs the CNI plugin",
     routes: "metrics by route",
     authz: "which policies apply to a workload",

@@ -2,6 +2,8 @@
 
 export const DEFAULT_NAMESPACE = "meshctl";
 export const CONFIG_MAP_NAME = "meshctl-config";
+/** Secret with what an installation was asked for beyond the defaults: `upgrade` starts from it. */
+export const OVERRIDES_SECRET_NAME = "meshctl-config-overrides";
 export const TRUST_ROOTS_NAME = "meshctl-identity-trust-roots";
 export const ISSUER_SECRET_NAME = "meshctl-identity-issuer";
 export const INJECTOR_TLS_SECRET_NAME = "meshctl-injector-k8s-tls";

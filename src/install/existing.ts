@@ -2,6 +2,7 @@ import { MeshError } from "../base/error.ts";
 import type { KubeObject } from "../base/kube-object.ts";
 import { CONFIG_MAP_NAME, ISSUER_SECRET_NAME } from "../base/names.ts";
 import { LOCAL_RUNTIME_PREFIX } from "../values/local.ts";
+import { CRD_FILES, loadManifests } from "./manifests.ts";
 
 /** The one request that installing needs. A KubeClient is one. */
 export interface ObjectReader {
@@ -76,4 +77,28 @@ async function readOptional(reader: ObjectReader, path: string): Promise<KubeObj
       cause: error,
     });
   }
+}
+
+/**
+ * Makes sure that the custom resource definitions are there before a control plane that watches them is printed alone.
+ *
+ * @throws MeshError `UPGRADE_NO_CRDS`
+ */
+export async function requireDefinitions(reader: ObjectReader): Promise<void> {
+  const base = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+  const missing: string[] = [];
+  for (const { metadata, spec } of loadManifests(CRD_FILES)) {
+    const live = await readOptional(reader, `${base}/${metadata.name}`);
+    const served: string[] = (live?.spec.versions ?? []).map(({ name }: { name: string }) => name);
+    const wanted: string[] = spec.versions.map(({ name }: { name: string }) => name);
+    if (!live) missing.push(metadata.name!);
+    else if (!served.includes(wanted.at(-1)!)) missing.push(`${metadata.name} (${wanted.at(-1)})`);
+  }
+  if (missing.length === 0) return;
+  throw new MeshError({
+    kind: "environment",
+    code: "UPGRADE_NO_CRDS",
+    message: `custom resource definitions are missing or old: ${missing.join(", ")}`,
+    hint: "apply them first: meshctl upgrade --crds | kubectl apply -f -",
+  });
 }

@@ -1,6 +1,7 @@
 import { MeshError } from "../base/error.ts";
 import { defaultValues } from "../values/defaults.ts";
-import { mergeTrees, parseSet, type ValueTree } from "../values/merge.ts";
+import { HIGH_AVAILABILITY_VALUES } from "../values/high-availability.ts";
+import { mergeTrees, parseSet, parseValuePath, setAtPath, type ValueTree } from "../values/merge.ts";
 import { PROXY_FLAGS, treeFromFlags, type ValueFlag } from "../values/proxy-flags.ts";
 import { validateValues } from "../values/validate.ts";
 import type { Values } from "../values/values.ts";
@@ -39,6 +40,7 @@ export const INSTALL_FLAGS: readonly ValueFlag[] = [
     "controllerLogLevel",
   ),
   flag("controller-uid", "number", "UID", "user id that the control plane runs as", "controllerUid"),
+  flag("controller-gid", "number", "GID", "group id that the control plane runs as", "controllerGid"),
 ];
 
 export interface ValuesRequest {
@@ -49,12 +51,15 @@ export interface ValuesRequest {
   readonly given: ReadonlySet<string>;
   /** Values that suit the cluster better than the defaults; whatever the user says wins. */
   readonly suited?: ValueTree;
+  /** What was asked for before, when an installation is changed. */
+  readonly stored?: ValueTree;
   /** Reads a values file or URL. */
   readonly readFile: (name: string) => Promise<string>;
 }
 
 /**
- * The values of an installation: defaults, then what suits the cluster, then dedicated flags, then `-f` files, `--set` and `--set-string`; later wins.
+ * The values of an installation: defaults, then what suits the cluster, then what is stored, `--ha`, dedicated flags, `-f` files, `--set`,
+ * `--set-string` and `--set-file`; later wins.
  *
  * @throws MeshError `VALUES_INVALID`, `VALUES_BAD_SET`, `VALUES_BAD_YAML`
  */
@@ -63,6 +68,9 @@ export async function valuesFromFlags(request: ValuesRequest): Promise<Values> {
   const listOf = (key: string) => (options[key] as readonly string[] | undefined) ?? [];
   let tree: unknown = { ...defaultValues(request.version), namespace: request.namespace };
   if (request.suited) tree = mergeTrees(tree, request.suited);
+  if (request.stored) tree = mergeTrees(tree, request.stored);
+  if (options.ha === true) tree = mergeTrees(tree, HIGH_AVAILABILITY_VALUES);
+  if (options.disableH2Upgrade === true) tree = mergeTrees(tree, { enableH2Upgrade: false });
   if (given.has("registry")) tree = mergeTrees(tree, registryTree(options.registry as string));
   if (given.has("image")) tree = mergeTrees(tree, imageTree(options.image as string));
   if (options.identityExternalIssuer === true) {
@@ -72,7 +80,24 @@ export async function valuesFromFlags(request: ValuesRequest): Promise<Values> {
   for (const name of listOf("values")) tree = mergeTrees(tree, parseTree(await request.readFile(name), name));
   for (const text of listOf("set")) tree = mergeTrees(tree, parseSet(text, false));
   for (const text of listOf("setString")) tree = mergeTrees(tree, parseSet(text, true));
+  for (const text of listOf("setFile")) tree = mergeTrees(tree, await setFile(text, request.readFile));
   return validateValues(tree);
+}
+
+/** `--set-file key=path`: the text of a file as a value. */
+async function setFile(text: string, readFile: ValuesRequest["readFile"]): Promise<ValueTree> {
+  const equals = text.indexOf("=");
+  if (equals <= 0) {
+    throw new MeshError({
+      kind: "usage",
+      code: "VALUES_BAD_SET",
+      message: `"${text}" names no value and file`,
+      hint: "write --set-file KEY=FILE",
+    });
+  }
+  const tree: ValueTree = {};
+  setAtPath(tree, parseValuePath(text.slice(0, equals)), await readFile(text.slice(equals + 1)));
+  return tree;
 }
 
 /** `registry.example/mesh/meshctl:1.2` for control plane and proxies: one image serves both. */

@@ -46,6 +46,43 @@ export function unreadableWords(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
+/** What of an authority is given as files. */
+export interface IdentityFiles {
+  readonly trustAnchorsPem: string | undefined;
+  readonly issuer: { readonly issuerCertificatePem: string; readonly issuerKeyPem: string } | undefined;
+}
+
+/**
+ * What of the identity an upgrade replaces: the anchors, or certificate and key of the issuer, or all.
+ *
+ * @throws MeshError `INSTALL_PARTIAL_IDENTITY`
+ */
+export async function readNewIdentity(
+  options: Readonly<Record<string, unknown>>,
+  readText: ReadText,
+): Promise<IdentityFiles> {
+  const [anchors, certificate, key] = [
+    options.identityTrustAnchorsFile as string | undefined,
+    options.identityIssuerCertificateFile as string | undefined,
+    options.identityIssuerKeyFile as string | undefined,
+  ];
+  if ((certificate === undefined) !== (key === undefined)) {
+    throw new MeshError({
+      kind: "usage",
+      code: "INSTALL_PARTIAL_IDENTITY",
+      message: `issuer certificate and key go together, and ${certificate === undefined ? "--identity-issuer-certificate-file" : "--identity-issuer-key-file"} is missing`,
+      hint: "give both files",
+    });
+  }
+  return {
+    trustAnchorsPem: anchors === undefined ? undefined : await readText(anchors),
+    issuer:
+      certificate === undefined || key === undefined
+        ? undefined
+        : { issuerCertificatePem: await readText(certificate), issuerKeyPem: await readText(key) },
+  };
+}
+
 /** The operator's own authority: all three files or none. @throws MeshError `INSTALL_PARTIAL_IDENTITY` */
 export async function readIdentityFiles(
   options: Readonly<Record<string, unknown>>,

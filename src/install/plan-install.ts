@@ -18,6 +18,8 @@ export interface InstallRequest {
     readonly issuerCertificatePem: string;
     readonly issuerKeyPem: string;
   };
+  /** The webhook's certificate, to keep; undefined: one is made. */
+  readonly webhook?: KeyPair;
   /** The operator's issuer is in the cluster already (scheme `kubernetes.io/tls`): only its anchors are given. */
   readonly externalTrustAnchorsPem?: string;
   readonly nowMs: number;
@@ -49,10 +51,9 @@ export async function planInstall(request: InstallRequest): Promise<KubeObject[]
     issuer = await credentials.generateIssuer(`identity.${values.namespace}.${trustDomainOf(values)}`, nowMs);
     anchorsPem = issuer.certificatePem;
   }
-  const webhook = await credentials.generateWebhookCertificate(
-    `${INJECTOR_SERVICE}.${values.namespace}.svc`,
-    nowMs,
-  );
+  const webhook =
+    request.webhook ??
+    (await credentials.generateWebhookCertificate(`${INJECTOR_SERVICE}.${values.namespace}.svc`, nowMs));
   return [
     ...crds,
     ...renderControlPlane({

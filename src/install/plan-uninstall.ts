@@ -1,51 +1,20 @@
 import { MeshError } from "../base/error.ts";
 import type { KubeObject } from "../base/kube-object.ts";
 import { COMPONENT_LABEL, CONTROL_PLANE_NS_LABEL } from "../base/names.ts";
+import { listOwned, type ObjectLister, skeletonOf } from "./list-owned.ts";
 
-/** Lists objects. A KubeClient is one. */
-export interface ObjectLister {
-  request<T>(
-    method: string,
-    path: string,
-    options?: { readonly query?: Readonly<Record<string, string>> },
-  ): Promise<T>;
-}
+/** Label of the namespace of an extension; its value is the extension's name. */
+const EXTENSION_LABEL = "meshctl.io/extension";
 
-const KINDS = [
-  {
-    apiVersion: "rbac.authorization.k8s.io/v1",
-    kind: "ClusterRole",
-    path: "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-  },
-  {
-    apiVersion: "rbac.authorization.k8s.io/v1",
-    kind: "ClusterRoleBinding",
-    path: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-  },
-  {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    path: "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-  },
-  {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "MutatingWebhookConfiguration",
-    path: "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
-  },
-  {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "ValidatingWebhookConfiguration",
-    path: "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
-  },
-  { apiVersion: "v1", kind: "Namespace", path: "/api/v1/namespaces" },
-] as const;
+/** Namespaced kinds that an installation has outside of its namespace. Policies of users are theirs. */
+const GOES_WITH_THE_MESH = ["Role", "RoleBinding"];
 
 /**
  * Skeletons (kind and name) of what an installation put into the cluster, for `kubectl delete -f -`. What is inside the control-plane
  * namespace goes with it.
  *
  * @param force also while pods are still meshed
- * @throws MeshError `UNINSTALL_MESHED_PODS`, `UNINSTALL_NOTHING`, and what the cluster answers
+ * @throws MeshError `UNINSTALL_EXTENSIONS`, `UNINSTALL_MESHED_PODS`, `UNINSTALL_NOTHING`, and what the cluster answers
  */
 export async function planUninstall(
   cluster: ObjectLister,
@@ -57,6 +26,7 @@ export async function planUninstall(
     (await cluster.request<{ items: readonly KubeObject[] }>("GET", path, { query: { labelSelector } }))
       .items;
   if (!force) {
+    await refuseExtensions(cluster);
     const pods = (await list("/api/v1/pods")).filter(
       (pod) =>
         pod.metadata.namespace !== namespace &&
@@ -75,16 +45,11 @@ export async function planUninstall(
       });
     }
   }
-  const objects: KubeObject[] = [];
-  for (const { apiVersion, kind, path } of KINDS) {
-    for (const found of await list(path)) {
-      objects.push({
-        apiVersion,
-        kind,
-        metadata: { name: found.metadata.name!, labels: { [CONTROL_PLANE_NS_LABEL]: namespace } },
-      });
-    }
-  }
+  // What is in the control plane's namespace goes with it.
+  const objects = (await listOwned(cluster, namespace))
+    .filter(({ kind, object }) => !kind.namespaced || object.metadata.namespace !== namespace)
+    .filter(({ kind }) => !kind.namespaced || GOES_WITH_THE_MESH.includes(kind.kind))
+    .map(({ kind, object }) => skeletonOf(kind, object, namespace));
   if (objects.length === 0) {
     throw new MeshError({
       kind: "environment",
@@ -94,4 +59,21 @@ export async function planUninstall(
     });
   }
   return objects;
+}
+
+async function refuseExtensions(cluster: ObjectLister): Promise<void> {
+  const { items } = await cluster.request<{ items: readonly KubeObject[] }>("GET", "/api/v1/namespaces", {
+    query: { labelSelector: EXTENSION_LABEL },
+  });
+  const names = items.flatMap(({ metadata }) => {
+    const extension = metadata.labels?.[EXTENSION_LABEL];
+    return extension === undefined ? [] : [`* ${extension} (${metadata.name})`];
+  });
+  if (names.length === 0) return;
+  throw new MeshError({
+    kind: "environment",
+    code: "UNINSTALL_EXTENSIONS",
+    message: `${names.length} ${names.length === 1 ? "extension is" : "extensions are"} still installed:\n${names.join("\n")}`,
+    hint: "uninstall them first, or use --force",
+  });
 }

@@ -9,15 +9,18 @@ import {
   IDENTITY_SERVICE,
   INJECTOR_TLS_SECRET_NAME,
   ISSUER_SECRET_NAME,
+  OVERRIDES_SECRET_NAME,
   TRUST_ROOT_ANNOTATION,
   TRUST_ROOTS_NAME,
   WORKLOAD_NS_LABEL,
 } from "../base/names.ts";
 import { trustDomainOf } from "../values/defaults.ts";
-import type { Values } from "../values/values.ts";
-import { VALUES_KEY, valuesToYaml } from "../values/yaml.ts";
+import { OVERRIDES_KEY, overridesOf } from "../values/overrides.ts";
+import type { ResourceValues, Values } from "../values/values.ts";
+import { treeToYaml, VALUES_KEY, valuesToYaml } from "../values/yaml.ts";
 import { controllerArgs, identityArgs } from "./control-plane-args.ts";
 import type { KeyPair } from "./credentials.ts";
+import { withHighAvailability } from "./high-availability.ts";
 import { CONTROL_PLANE_FILES, CRD_FILES, loadManifests } from "./manifests.ts";
 
 export interface RenderRequest {
@@ -48,6 +51,9 @@ export function renderControlPlane(request: RenderRequest): KubeObject[] {
     stamp(object, values);
   }
   find(objects, "ConfigMap", CONFIG_MAP_NAME).data = { [VALUES_KEY]: valuesToYaml(stored) };
+  find(objects, "Secret", OVERRIDES_SECRET_NAME).data = {
+    [OVERRIDES_KEY]: base64(treeToYaml(overridesOf(values))),
+  };
   find(objects, "ConfigMap", TRUST_ROOTS_NAME).data = { "ca-bundle.crt": values.identityTrustAnchorsPem };
   if (issuer) {
     find(objects, "Secret", ISSUER_SECRET_NAME).data = {
@@ -67,7 +73,7 @@ export function renderControlPlane(request: RenderRequest): KubeObject[] {
   }
   setDeployment(find(objects, "Deployment", IDENTITY_SERVICE), values, identityArgs(stored));
   setDeployment(find(objects, "Deployment", CONTROLLER_NAME), values, controllerArgs(stored));
-  return objects;
+  return values.highAvailability ? withHighAvailability(objects, values.namespace) : objects;
 }
 
 /** The injector's and that of the policies: the same server answers both. */
@@ -91,6 +97,19 @@ function setDeployment(deployment: KubeObject, values: Values, args: readonly st
   container.imagePullPolicy = pullPolicy;
   container.args = [...args];
   container.securityContext.runAsUser = values.controllerUid;
+  if (values.controllerGid >= 0) container.securityContext.runAsGroup = values.controllerGid;
+  container.resources = resourcesOf(values.controllerResources);
+}
+
+/** As a container has them; what is "" is left out. */
+function resourcesOf({ cpu, memory }: ResourceValues): Record<string, Record<string, string>> {
+  const pick = (name: "request" | "limit") =>
+    Object.entries({ cpu: cpu[name], memory: memory[name] }).filter(([, quantity]) => quantity !== "");
+  const [requests, limits] = [pick("request"), pick("limit")];
+  return {
+    ...(requests.length > 0 ? { requests: Object.fromEntries(requests) } : {}),
+    ...(limits.length > 0 ? { limits: Object.fromEntries(limits) } : {}),
+  };
 }
 
 /** The manifests are written for the default namespace. Cluster-wide names carry the namespace in any other. */

@@ -10,6 +10,7 @@ export interface ValueFlag {
     readonly placeholder?: string;
     readonly summary: string;
     readonly choices?: readonly string[];
+    readonly hidden?: boolean;
   };
   /** Paths in the values that take the flag's value. */
   readonly paths: readonly string[];
@@ -85,6 +86,8 @@ export const PROXY_FLAGS: readonly ValueFlag[] = [
     "proxy.resources.memory.limit",
     "proxy-memory-limit",
   ),
+  formerName("proxy-cpu", "proxy-cpu-request", "proxy.resources.cpu.request"),
+  formerName("proxy-memory", "proxy-memory-request", "proxy.resources.memory.request"),
   {
     flag: {
       name: "default-inbound-policy",
@@ -152,6 +155,21 @@ function text(
   annotation: string,
 ): ValueFlag {
   return { flag: { name, type: "string", placeholder, summary }, paths: [path], annotation };
+}
+
+/** A flag that has another name now, and still works. */
+function formerName(name: string, current: string, path: string): ValueFlag {
+  return {
+    flag: {
+      name,
+      type: "string",
+      placeholder: "QUANTITY",
+      summary: `former name of --${current}`,
+      hidden: true,
+    },
+    paths: [path],
+    annotation: current,
+  };
 }
 
 function number(

@@ -177,18 +177,18 @@ function checkMeaning(values: Values, problems: string[]): void {
     for (const bad of parsePortRanges(text).invalid)
       expect(false, key, bad, "a port or a range (80, 8000-8010)");
   }
-  for (const [name, { request, limit }] of Object.entries(proxy.resources)) {
-    const wanted = request === "" ? 0 : tryParseQuantity(request);
-    const most = limit === "" ? Number.POSITIVE_INFINITY : tryParseQuantity(limit);
-    expect(
-      wanted !== undefined,
-      `proxy.resources.${name}.request`,
-      request,
-      "a quantity such as 100m or 64Mi",
-    );
-    expect(most !== undefined, `proxy.resources.${name}.limit`, limit, "a quantity such as 100m or 64Mi");
-    if (wanted !== undefined && most !== undefined && most < wanted) {
-      problems.push(`proxy.resources.${name}.limit: ${limit} is less than the request, ${request}`);
+  for (const [path, resources] of [
+    ["proxy.resources", proxy.resources],
+    ["controllerResources", values.controllerResources],
+  ] as const) {
+    for (const [name, { request, limit }] of Object.entries(resources)) {
+      const wanted = request === "" ? 0 : tryParseQuantity(request);
+      const most = limit === "" ? Number.POSITIVE_INFINITY : tryParseQuantity(limit);
+      expect(wanted !== undefined, `${path}.${name}.request`, request, "a quantity such as 100m or 64Mi");
+      expect(most !== undefined, `${path}.${name}.limit`, limit, "a quantity such as 100m or 64Mi");
+      if (wanted !== undefined && most !== undefined && most < wanted) {
+        problems.push(`${path}.${name}.limit: ${limit} is less than the request, ${request}`);
+      }
     }
   }
   for (const entry of proxy.additionalEnv) {

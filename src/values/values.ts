@@ -11,10 +11,15 @@ export interface Values {
   /** CIDR list, comma separated. */
   readonly clusterNetworks: string;
   readonly image: { readonly name: string; readonly version: string; readonly pullPolicy: string };
+  /** Several replicas on different nodes, of which one at a time may go, with reserved resources. Set by `--ha`, with the rest of it. */
+  readonly highAvailability: boolean;
   readonly controllerReplicas: number;
   readonly controllerLogLevel: string;
   readonly controllerLogFormat: string;
   readonly controllerUid: number;
+  /** Negative: none. */
+  readonly controllerGid: number;
+  readonly controllerResources: ResourceValues;
   readonly webhookFailurePolicy: "Ignore" | "Fail";
   readonly disableIpv6: boolean;
   readonly enableH2Upgrade: boolean;
@@ -32,6 +37,12 @@ export interface Values {
   readonly proxyInit: ProxyInitValues;
 }
 
+/** Quantities; "" is none. */
+export interface ResourceValues {
+  readonly cpu: { readonly request: string; readonly limit: string };
+  readonly memory: { readonly request: string; readonly limit: string };
+}
+
 export interface ProxyValues {
   readonly image: { readonly name: string; readonly version: string; readonly pullPolicy: string };
   /** `transparent` needs the init container's redirect rules; `explicit` adds none. */
@@ -47,10 +58,7 @@ export interface ProxyValues {
   readonly uid: number;
   /** Negative: none. */
   readonly gid: number;
-  readonly resources: {
-    readonly cpu: { readonly request: string; readonly limit: string };
-    readonly memory: { readonly request: string; readonly limit: string };
-  };
+  readonly resources: ResourceValues;
   readonly defaultInboundPolicy: string;
   /** Comma separated ports and ranges. */
   readonly opaquePorts: string;

@@ -12,6 +12,10 @@ export function valuesToYaml(values: Values): string {
   return stringify(values, { lineWidth: 0 });
 }
 
+export function treeToYaml(tree: ValueTree): string {
+  return stringify(tree, { lineWidth: 0 });
+}
+
 /**
  * Reads the values that an installation keeps (ConfigMap `meshctl-config`, key `values`). What an older version did not
  * know has this version's default; what a newer one added is ignored.
