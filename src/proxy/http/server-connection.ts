@@ -53,6 +53,8 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
   #exchange: ServerExchange | undefined;
   #sink: BodySink | undefined;
   #isRequestDone = false;
+  /** The client keeps its body until it hears 100, or that nobody wants it. */
+  #awaitsContinue = false;
   #isBodyBlocked = false;
   #isInputEnded = false;
   #isDraining = false;
@@ -107,6 +109,7 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
   }
 
   sendInterim(_exchange: ServerExchange, head: ResponseHead): void {
+    if (head.status === 100) this.#awaitsContinue = false;
     const options = { minor: 1, framing: "keep", connection: "", keepUpgrade: false } as const;
     this.#writer.text(encodeResponseHead(head, options));
   }
@@ -120,8 +123,9 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
       // From HTTP/2, whose frames say that a body is empty; here nothing else would.
       head.fields.append("content-length", "0");
     }
-    // A request whose body nobody reads leaves the connection in the middle of that body.
-    const isBodyTaken = this.#isRequestDone || this.#sink !== undefined;
+    // A request whose body nobody reads leaves the connection in the middle of that body. A client that waits for 100 would have
+    // to send its refused body after all if the connection were to go on (RFC 9110 section 10.1.1).
+    const isBodyTaken = this.#isRequestDone || (this.#sink !== undefined && !this.#awaitsContinue);
     const isDelimited = this.#responseFraming !== "until-close";
     this.#keepAlive =
       request.keepAlive && isBodyTaken && isDelimited && !exchange.mustClose && !this.#isDraining;
@@ -274,6 +278,7 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
     const exchange = this.#createExchange(head);
     this.#state = "active";
     this.#isRequestDone = false;
+    this.#awaitsContinue = head.expectsContinue;
     this.#isBodyBlocked = false;
     if (head.body === "none") {
       // Takes the end that follows at once: a request without body is complete before any layer sees it.
