@@ -6,7 +6,8 @@
  *   --only WORK      only works whose name contains it; may be repeated
  *   --list           names of the works
  *   --program FILE   another build of meshctl beside this one (NAME=FILE names it); may be repeated
- *   --node-flag FLAG for the proxies' Node: --cpu-prof --cpu-prof-dir=DIR shows where the time goes; may be repeated
+ *   --node-flag=FLAG for the proxies' Node; with --cpu-prof, say where to by --cpu-prof-dir; may be repeated
+ *   --no-own         without this build
  *   --no-peer        without HAProxy
  *   --idle N         connections in the idle works (default 10000)
  *   --explicit       loopback and explicit capture, as without root
@@ -44,6 +45,7 @@ const { values: options } = parseArgs({
     list: { type: "boolean", default: false },
     program: { type: "string", multiple: true, default: [] },
     "node-flag": { type: "string", multiple: true, default: [] },
+    "no-own": { type: "boolean", default: false },
     "no-peer": { type: "boolean", default: false },
     idle: { type: "string", default: "10000" },
     explicit: { type: "boolean", default: false },
@@ -178,7 +180,7 @@ function meshctlEntries(): MeshctlEntry[] {
     const [name, file] = text.includes("=") ? text.split("=", 2) : [`other-${index + 1}`, text];
     return { name: name!, program: resolve(file!), nodeFlags };
   });
-  return [{ name: "meshctl", program: BUILT_ENTRY, nodeFlags }, ...others];
+  return options["no-own"] ? others : [{ name: "meshctl", program: BUILT_ENTRY, nodeFlags }, ...others];
 }
 
 function describeMachine(network: Network): string {
