@@ -35,6 +35,8 @@ const APPS_IMAGE = process.env.CLUSTER_TEST_APPS_IMAGE ?? "cluster-test-apps:dev
 const RUN = randomBytes(4).toString("hex");
 const FIRST = "install";
 const LAST = "uninstall";
+/** What `install` makes carries the namespace of its control plane: another mesh in the same cluster is not meant. */
+const OF_THE_MESH = "meshctl.io/control-plane-ns=meshctl";
 
 process.exitCode = await main();
 
@@ -42,6 +44,8 @@ async function main(): Promise<number> {
   const tools = resolve(ROOT, process.env.CLUSTER_TOOLS ?? "../shared/cluster");
   const own = !options["use-installed"];
   let kubectl: Kubectl | undefined;
+  // Nothing is removed before it is clear that it is ours: a mesh that was found in somebody's cluster stays.
+  let isMeshOurs = false;
   try {
     if (options.up) {
       const missing = missingPrograms();
@@ -52,7 +56,10 @@ async function main(): Promise<number> {
       throw new Error(`no cluster: ${kubeconfig ?? "KUBECONFIG is not set"}; give --up or --kubeconfig FILE`);
     }
     kubectl = kubectlOf(resolve(kubeconfig));
-    if (own) prepareMesh(kubectl, resolve(kubeconfig), options.up);
+    if (own) {
+      prepareMesh(kubectl, resolve(kubeconfig), options.up);
+      isMeshOurs = true;
+    }
     if (options.up) {
       step(`image ${APPS_IMAGE} of the pods' programs`, () => importApps(tools, APPS_IMAGE));
       if (own) {
@@ -70,7 +77,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
     return 1;
   } finally {
-    if (kubectl && !options.keep) cleanUp(kubectl, own);
+    if (kubectl && !options.keep) cleanUp(kubectl, isMeshOurs);
     process.stdout.write(`${((performance.now() - startMs) / 1000).toFixed(0)} s in all\n`);
   }
 }
@@ -104,7 +111,7 @@ function startCluster(tools: string): string {
 
 /** A cluster of ours gets rid of an older mesh; in anybody else's an older mesh is not ours to touch. */
 function prepareMesh(kubectl: Kubectl, kubeconfig: string, ours: boolean): void {
-  const found = kubectl("get", "namespace", "meshctl", "--ignore-not-found", "-o", "name").trim();
+  const found = kubectl("get", "namespace,crd", "-l", OF_THE_MESH, "-o", "name").trim();
   if (found === "") return;
   if (!ours) {
     throw new Error(`${kubeconfig} has a mesh already: test it with --use-installed, or uninstall it first`);
@@ -113,15 +120,12 @@ function prepareMesh(kubectl: Kubectl, kubeconfig: string, ours: boolean): void 
 }
 
 function removeMesh(kubectl: Kubectl): void {
-  // By label and name rather than by `meshctl uninstall`: this must work whatever state a broken version left.
-  const component = "meshctl.io/control-plane-component";
+  // By label rather than by `meshctl uninstall`: this must work whatever state a broken version left.
   const kinds =
-    "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings";
-  kubectl("delete", kinds, "-l", component);
-  const crds = kubectl("get", "crd", "-o", "name").split("\n");
-  const own = crds.filter((name) => /\.meshctl\.io$/.test(name));
-  if (own.length > 0) kubectl("delete", ...own);
-  kubectl("delete", "namespace", "meshctl", "--ignore-not-found", "--wait=true", "--timeout=120s");
+    "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings,crd";
+  kubectl("delete", kinds, "-l", OF_THE_MESH);
+  kubectl("delete", "roles,rolebindings", "-A", "-l", OF_THE_MESH);
+  kubectl("delete", "namespace", "-l", OF_THE_MESH, "--wait=true", "--timeout=120s");
 }
 
 async function runTests(kubeconfig: string, own: boolean): Promise<number> {

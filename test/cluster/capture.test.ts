@@ -8,6 +8,7 @@ import { startProcess } from "../support/run-process.ts";
 import { claim, createNamespace } from "./support/claims.ts";
 import { apply, execIn, nodeIsHere, pods, rolledOut } from "./support/cluster.ts";
 import { deployment, goServer, IDLE } from "./support/objects.ts";
+import { reached } from "./support/reached.ts";
 
 claim("a capture on the node finds an unmeshed pair's body, and not a meshed pair's", async (t) => {
   if (!(await nodeIsHere())) return t.skip("the node is another machine: nothing can be captured from here");
@@ -23,6 +24,7 @@ claim("a capture on the node finds an unmeshed pair's body, and not a meshed pai
   }
   await rolledOut(meshed, "deploy/web", "deploy/client");
   await rolledOut(plain, "deploy/web", "deploy/client");
+  await reached(plain, "deploy/client", "web:8080");
   const addresses = [...(await pods(meshed)), ...(await pods(plain))].map(
     (pod) => `host ${pod.status.podIP}`,
   );

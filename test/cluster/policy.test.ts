@@ -5,6 +5,7 @@ import { until } from "../support/until.ts";
 import { claim, createNamespace } from "./support/claims.ts";
 import { apply, execIn, kubectl, LIMIT_MS, NO_CLUSTER, rolledOut } from "./support/cluster.ts";
 import { deployment, goServer, IDLE } from "./support/objects.ts";
+import { reached } from "./support/reached.ts";
 
 const GROUP = "policy.meshctl.io";
 let namespace: string;
@@ -25,6 +26,7 @@ before(
     ]);
     await rolledOut(namespace, "deploy/web", "deploy/client");
     for (const each of [others, outside]) await rolledOut(each, "deploy/client");
+    await reached(outside, "deploy/client", `web.${namespace}:8080`);
   },
   { timeout: 2 * LIMIT_MS },
 );

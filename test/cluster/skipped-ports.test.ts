@@ -4,6 +4,7 @@ import { until } from "../support/until.ts";
 import { claim, createNamespace } from "./support/claims.ts";
 import { apply, execIn, kubectl, LIMIT_MS, pods, rolledOut } from "./support/cluster.ts";
 import { deployment, IDLE } from "./support/objects.ts";
+import { reached } from "./support/reached.ts";
 
 claim("a skipped inbound port is reached past the server's proxy, and others through it", async () => {
   const namespace = await createNamespace("skip-in", { meshed: true });
@@ -18,6 +19,7 @@ claim("a skipped inbound port is reached past the server's proxy, and others thr
     }),
   ]);
   await rolledOut(namespace, "deploy/peer", "deploy/client");
+  await reached(namespace, "deploy/client", "peer:9999", "peer:9998");
   const client = await addressOf(namespace, "app=client");
   // The application sees who connected: the client itself, or the proxy of its own pod.
   assert.equal(await peerSeen(namespace, "peer", 9999), client);
@@ -32,6 +34,7 @@ claim("a skipped outbound port leaves past the client's proxy, and others throug
     ...deployment({ namespace, name: "client", command: IDLE, annotations }),
   ]);
   await rolledOut(namespace, "deploy/peer", "deploy/client");
+  await reached(namespace, "deploy/client", "peer:9999");
   await peerSeen(namespace, "peer", 9999);
   await peerSeen(namespace, "peer", 9998);
   const [pod] = await pods(namespace, "app=peer");
@@ -57,6 +60,7 @@ function peers(namespace: string, annotations: Readonly<Record<string, string>>)
     name: "peer",
     command: ["sh", "-c", script],
     ports: [9999, 9998],
+    readyTcp: [9998, 9999],
     annotations,
   });
 }
@@ -68,8 +72,8 @@ async function addressOf(namespace: string, selector: string): Promise<string> {
 
 /** The address of the client as the application on that port sees it. */
 async function peerSeen(namespace: string, host: string, port: number): Promise<string> {
-  // The client keeps its side open until the server has spoken.
-  const script = `sleep 1 | nc -w 10 ${host} ${port}`;
+  // The client closes its half at once: it has nothing to say, and the server speaks all the same.
+  const script = `nc -w 10 ${host} ${port} </dev/null`;
   const { stdout } = await execIn(namespace, "deploy/client", ["sh", "-c", script]);
   assert.match(stdout, /^\d+\.\d+\.\d+\.\d+:\d+\n$/, `${host}:${port} spoke`);
   return stdout.trim().replace(/:\d+$/, "");

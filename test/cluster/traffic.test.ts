@@ -19,6 +19,7 @@ import {
 } from "./support/cluster.ts";
 import { deployment, goServer, IDLE } from "./support/objects.ts";
 import { NGINX_CONF, WEB_SOCKET_CLIENT, WEB_SOCKET_SERVER } from "./support/programs.ts";
+import { reached } from "./support/reached.ts";
 
 /** Asks all day, as pods do. */
 const ASK = `while true; do
@@ -59,7 +60,7 @@ before(
         name: "redis",
         command: ["redis-server", "--save", "", "--protected-mode", "no"],
         ports: [6379],
-        readyTcp: true,
+        readyTcp: [6379],
       }),
       ...deployment({
         ...server,
@@ -70,7 +71,7 @@ before(
           "dropbearkey -t ed25519 -f /tmp/key && exec dropbear -F -E -r /tmp/key -p 2222",
         ],
         ports: [2222],
-        readyTcp: true,
+        readyTcp: [2222],
       }),
       ...deployment({
         ...server,
@@ -78,7 +79,7 @@ before(
         command: ["python3", "/files/server.py"],
         files: { "server.py": WEB_SOCKET_SERVER },
         ports: [8080],
-        readyTcp: true,
+        readyTcp: [8080],
       }),
       ...deployment({ ...server, name: "client", command: ["sh", "-c", ASK] }),
       ...deployment({ namespace: outside, name: "client", command: IDLE }),
@@ -86,6 +87,8 @@ before(
     const names = ["nginx", "go", "python", "redis", "ssh", "socket", "client"];
     await rolledOut(namespace, ...names.map((name) => `deploy/${name}`));
     await rolledOut(outside, "deploy/client");
+    const hosts = ["nginx:8080", "go:8080", "python:8080", "redis:6379"];
+    await reached(outside, "deploy/client", ...hosts.map((host) => host.replace(":", `.${namespace}:`)));
   },
   { timeout: 2 * LIMIT_MS },
 );

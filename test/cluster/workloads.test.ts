@@ -14,6 +14,7 @@ import {
   rolledOut,
 } from "./support/cluster.ts";
 import { deployment, goServer, IDLE, job, statefulSet } from "./support/objects.ts";
+import { resolved } from "./support/reached.ts";
 
 claim("a Job that talks through its proxy ends, and so does its proxy", async () => {
   const namespace = await createNamespace("job", { meshed: true });
@@ -64,8 +65,10 @@ claim("pods of a headless service are reached by their own names, over mutual TL
     ...deployment({ namespace, name: "client", command: IDLE }),
   ]);
   await rolledOut(namespace, "statefulset/db", "deploy/client");
+  const domain = `${namespace}.svc.cluster.local`;
+  await resolved(namespace, "deploy/client", `db-0.db.${domain}`, `db-1.db.${domain}`);
   for (const name of ["db-0", "db-1"]) {
-    for (const host of [`${name}.db`, `${name}.db.${namespace}.svc.cluster.local`]) {
+    for (const host of [`${name}.db`, `${name}.db.${domain}`]) {
       const { stdout } = await execIn(namespace, "deploy/client", ["curl", "-sSf", `http://${host}:8080/x`]);
       assert.equal(JSON.parse(stdout).pod, name, `${host} is ${name}`);
     }

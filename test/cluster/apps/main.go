@@ -115,6 +115,7 @@ func load(args []string) {
 	pause := flags.Duration("pause", 0, "between a worker's requests")
 	control := flags.String("control", "127.0.0.1:9000", "where to report")
 	fresh := flags.Bool("fresh", false, "a connection for each request")
+	number := flags.Bool("number", false, "end the URL with the request's id")
 	_ = flags.Parse(args)
 	client := &http.Client{
 		Timeout:   10 * time.Second,
@@ -133,7 +134,11 @@ func load(args []string) {
 		sent.Add(1)
 		var answer struct{ Pod, Version string }
 		problem := func() string {
-			request, err := http.NewRequest(http.MethodPost, *url, nil)
+			target := *url
+			if *number {
+				target += id
+			}
+			request, err := http.NewRequest(http.MethodPost, target, nil)
 			if err != nil {
 				return err.Error()
 			}

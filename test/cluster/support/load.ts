@@ -20,12 +20,20 @@ export interface LoadReport {
   readonly now: number;
 }
 
+/** Where the client reports, in its pod. */
+const CONTROL_PORT = 9000;
+
 export function loadClient(namespace: string, url: string, ...flags: string[]): object[] {
-  return deployment({ namespace, name: "load", command: ["app", "load", `--url=${url}`, ...flags] });
+  const command = ["app", "load", `--url=${url}`, ...flags];
+  return deployment({ namespace, name: "load", command, readyTcp: [CONTROL_PORT] });
 }
 
 export async function readLoad(namespace: string): Promise<LoadReport> {
-  const { stdout } = await execIn(namespace, "deploy/load", ["curl", "-sSf", "http://127.0.0.1:9000/"]);
+  const { stdout } = await execIn(namespace, "deploy/load", [
+    "curl",
+    "-sSf",
+    `http://127.0.0.1:${CONTROL_PORT}/`,
+  ]);
   return JSON.parse(stdout) as LoadReport;
 }
 

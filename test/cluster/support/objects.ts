@@ -12,8 +12,11 @@ export interface WorkloadSpec {
   readonly env?: Readonly<Record<string, string>>;
   /** An HTTP path that answers once the program is ready, on the first port. */
   readonly ready?: string;
-  /** The program's port takes connections once it is ready. */
-  readonly readyTcp?: boolean;
+  /**
+   * Ports that take connections once the program is ready. Asked from within: a TCP probe of the kubelet's reaches the pod's
+   * proxy, which takes connections before the program does.
+   */
+  readonly readyTcp?: readonly number[];
   readonly terminationGraceSeconds?: number;
   /** Before the program is told to end, so that clients have heard of it. */
   readonly preStopSeconds?: number;
@@ -77,11 +80,13 @@ export function job(spec: WorkloadSpec): object[] {
   ];
 }
 
+const connects = (port: number) => `nc -w 5 127.0.0.1 ${port} </dev/null >/dev/null`;
+
 function podTemplate(spec: WorkloadSpec) {
   const probe = spec.ready
     ? { httpGet: { path: spec.ready, port: spec.ports![0]! } }
     : spec.readyTcp
-      ? { tcpSocket: { port: spec.ports![0]! } }
+      ? { exec: { command: ["sh", "-c", spec.readyTcp.map(connects).join(" && ")] }, timeoutSeconds: 10 }
       : undefined;
   return {
     metadata: {
