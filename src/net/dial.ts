@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { MeshError, systemErrorCode } from "../base/error.ts";
+import type { SocketTuning } from "./socket-tuning.ts";
 
 export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };
 
@@ -9,6 +10,7 @@ export interface DialOptions {
   /** Source address, or undefined for the kernel's choice. */
   readonly localAddress: string | undefined;
   readonly timeoutMs: number;
+  readonly tuning?: SocketTuning | undefined;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
 }
@@ -19,7 +21,7 @@ export interface DialOptions {
  * @throws MeshError `DIAL_TIMEOUT`, `DIAL_FAILED` (the system's code in the message), `DIAL_ABORTED`
  */
 export function dial(options: DialOptions): Promise<Socket> {
-  const { target, localAddress, timeoutMs, clock, signal } = options;
+  const { target, localAddress, timeoutMs, tuning, clock, signal } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(aborted(target));
     const socket =
@@ -33,6 +35,9 @@ export function dial(options: DialOptions): Promise<Socket> {
             ...(localAddress !== undefined && isSameFamily(localAddress, target.host)
               ? { localAddress }
               : {}),
+            ...(tuning?.keepAliveMs === undefined
+              ? {}
+              : { keepAlive: true, keepAliveInitialDelay: tuning.keepAliveMs }),
           });
     const timer = clock.schedule(timeoutMs, () => fail(timedOut(target, timeoutMs)));
     const onAbort = () => fail(aborted(target));
@@ -53,6 +58,7 @@ export function dial(options: DialOptions): Promise<Socket> {
     socket.on("error", ignoreLateError);
     socket.once("connect", () => {
       settle();
+      tuning?.adjust?.(socket);
       resolve(socket);
     });
   });

@@ -1,7 +1,17 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { MeshError, systemErrorCode } from "../base/error.ts";
+import type { SocketTuning } from "./socket-tuning.ts";
+import { removeStaleSocket } from "./stale-socket.ts";
 
 export type ListenTarget = { readonly host: string; readonly port: number } | { readonly path: string };
+
+export interface ListenOptions {
+  readonly tuning?: SocketTuning | undefined;
+  /** Connections that may wait to be accepted, count; undefined: 511. */
+  readonly backlog?: number | undefined;
+  /** Others may listen on the same port; the kernel spreads connections over all of them. */
+  readonly reusePort?: boolean;
+}
 
 export interface Listener {
   /** Where it listens: the kernel's choice when port 0 was asked for. Port 0 for a Unix socket. */
@@ -16,17 +26,29 @@ export interface Listener {
  * Binds a listening socket. Sockets are handed out with TCP_NODELAY, half-open allowed and paused, so that whoever
  * takes them decides when to read.
  *
+ * A Unix socket's file is left over when a process dies: one that nobody listens on is removed first.
+ *
  * @param what  the listener's role, for the message: `inbound proxy`
  * @throws MeshError `LISTEN_FAILED`
  */
-export function listen(
+export async function listen(
   target: ListenTarget,
   what: string,
   onConnection: (socket: Socket) => void,
+  { tuning, backlog, reusePort }: ListenOptions = {},
 ): Promise<Listener> {
+  if ("path" in target) await removeStaleSocket(target.path);
   const waiting: Socket[] = [];
   let isStarted = false;
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+  const keepAliveMs = tuning?.keepAliveMs;
+  const options = {
+    allowHalfOpen: true,
+    pauseOnConnect: true,
+    noDelay: true,
+    ...(keepAliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAliveMs }),
+  };
+  const server = createServer(options, (socket) => {
+    tuning?.adjust?.(socket);
     // For life: between two owners, or while nobody has anything to lose yet, an error must not end the process.
     socket.on("error", ignoreError);
     if (isStarted) onConnection(socket);
@@ -48,8 +70,14 @@ export function listen(
         stop: () => stop(server, waiting),
       });
     };
-    if ("path" in target) server.listen(target.path, onListening);
-    else server.listen({ host: target.host, port: target.port }, onListening);
+    server.listen(
+      {
+        ...target,
+        ...(backlog === undefined ? {} : { backlog }),
+        ...(reusePort && "port" in target ? { reusePort } : {}),
+      },
+      onListening,
+    );
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { MeshError } from "../base/error.ts";
 import { bitsToIpv6 } from "../base/ip.ts";
+import { fdOf, loadLibc } from "./libc.ts";
 
 export interface OriginalDestination {
   readonly ip: string;
@@ -30,11 +31,7 @@ export async function loadOriginalDestinationReader(platform: string): Promise<O
       hint: "set MESHCTL_PROXY_CAPTURE=explicit",
     });
   }
-  const { default: koffi } = await import("koffi");
-  // musl and glibc both answer to the process's own symbols, so no library name has to be guessed.
-  const getsockopt = koffi
-    .load(null)
-    .func("int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)");
+  const { getsockopt } = await loadLibc();
   return (socket) => {
     const fd = fdOf(socket);
     // A v4 client on a v6 socket is asked at the v4 level first: netfilter recorded it there.
@@ -60,17 +57,4 @@ export function parseSockaddr(bytes: Buffer, isV6: boolean): OriginalDestination
   if (!isV6) return { ip: bytes.subarray(4, 8).join("."), port };
   const bits = (bytes.readBigUInt64BE(8) << 64n) | bytes.readBigUInt64BE(16);
   return { ip: bitsToIpv6(bits), port };
-}
-
-/** Node has no public way to a socket's descriptor; the handle's `fd` has been there since 0.x. */
-function fdOf(socket: Socket): number {
-  const handle = (socket as unknown as { _handle?: { fd?: number } })._handle;
-  if (handle?.fd === undefined || handle.fd < 0) {
-    throw new MeshError({
-      kind: "bug",
-      code: "ORIGINAL_DST_NO_FD",
-      message: "the accepted socket has no file descriptor",
-    });
-  }
-  return handle.fd;
 }

@@ -85,6 +85,12 @@ export class ConfigReader {
     );
   }
 
+  optionalCount(suffix: string): number | undefined {
+    return this.parse<number | undefined>(suffix, undefined, "a whole number", (text) =>
+      tryParseCount(text, Number.MAX_SAFE_INTEGER),
+    );
+  }
+
   ratio(suffix: string, fallback: number): number {
     return this.parse(suffix, fallback, "a number from 0 to 1", (text) => {
       const value = Number(text);
@@ -180,4 +186,12 @@ function tryParsePorts(text: string): ReadonlySet<number> | undefined {
   const ports = new Set<number>();
   for (const [first, last] of ranges) for (let port = first; port <= last; port++) ports.add(port);
   return ports;
+}
+
+/** A name as DNS has them, with or without the last dot. */
+export function isDnsName(text: string): boolean {
+  return (
+    text.length <= 253 &&
+    /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i.test(text)
+  );
 }

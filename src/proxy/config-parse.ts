@@ -1,12 +1,22 @@
 import { MeshError } from "../base/error.ts";
-import { type Network, trySplitHostPort } from "../base/ip.ts";
-import { parseTrustBundle } from "../identity/certificates.ts";
-import { isOwnHost } from "../policy/authorize.ts";
+import type { Network } from "../base/ip.ts";
 import { DEFAULT_POLICIES, DEFAULT_POLICIES_OF_CLUSTER } from "../policy/default-policy.ts";
-import type { BackoffConfig, ControlAddress, ProxyConfig } from "./config.ts";
+import type { ProxyConfig } from "./config.ts";
 import { parseInboundListeners, parseOutboundServices } from "./config-capture.ts";
-import { ConfigReader, type Environment, parseList, tryParseIp, tryParseListen } from "./config-env.ts";
+import { readBackoff, readControlAddress, readControlStream } from "./config-control.ts";
+import { readCores } from "./config-cores.ts";
+import {
+  ConfigReader,
+  type Environment,
+  isDnsName,
+  parseList,
+  tryParseIp,
+  tryParseListen,
+} from "./config-env.ts";
+import { readHttp2Client, readHttp2Server } from "./config-http2.ts";
+import { readIdentity } from "./config-identity.ts";
 import { ignoredWarnings } from "./config-ignored.ts";
+import { readSockets } from "./config-sockets.ts";
 
 export interface ParsedProxyConfig {
   readonly config: ProxyConfig;
@@ -54,6 +64,7 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
   const backoffOut = readBackoff(reader, "OUTBOUND", { minMs: 100, maxMs: 60_000, jitterRatio: 0.1 });
   const backoffIn = readBackoff(reader, "INBOUND", { minMs: 100, maxMs: 10_000, jitterRatio: 0.1 });
   return {
+    cores: readCores(reader),
     logLevel: reader.parse(
       "LOG",
       "info",
@@ -64,6 +75,7 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
     accessLog: readAccessLog(reader, warnings),
     capture: reader.choice("CAPTURE", "transparent", ["transparent", "explicit"]),
     ownNetworks,
+    http2Client: readHttp2Client(reader, warnings),
     inbound: {
       listen: reader.listen("INBOUND_LISTEN_ADDR", { host: "0.0.0.0", port: 4143 }),
       listeners: parseInboundListeners(reader),
@@ -78,6 +90,10 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
       poolIdleTimeoutMs: reader.durationMs("INBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT", 3000),
       maxIdleConnections: reader.count("MAX_IDLE_CONNS_PER_ENDPOINT", 10_000),
       maxInFlight: reader.count("INBOUND_MAX_IN_FLIGHT", 100_000),
+      queueCapacity: reader.count("INBOUND_HTTP_QUEUE_CAPACITY", 10_000),
+      failfastTimeoutMs: reader.durationMs("INBOUND_HTTP_FAILFAST_TIMEOUT", 1000),
+      sockets: readSockets(reader, "INBOUND"),
+      http2: readHttp2Server(reader, "INBOUND", warnings),
       connectBackoff: backoffIn,
     },
     outbound: {
@@ -98,8 +114,13 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
       maxIdleConnections: reader.count("OUTBOUND_MAX_IDLE_CONNS_PER_ENDPOINT", 10_000),
       maxInFlight: reader.count("OUTBOUND_MAX_IN_FLIGHT", 100_000),
       disableInformationalHeaders: reader.boolean("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS", false),
+      tcpQueueCapacity: reader.count("OUTBOUND_TCP_QUEUE_CAPACITY", 10_000),
+      tcpFailfastTimeoutMs: reader.durationMs("OUTBOUND_TCP_FAILFAST_TIMEOUT", 3000),
+      sockets: readSockets(reader, "OUTBOUND"),
+      http2: readHttp2Server(reader, "OUTBOUND", warnings),
       connectBackoff: backoffOut,
     },
+    metricsRetainIdleMs: reader.durationMs("METRICS_RETAIN_IDLE", 600_000),
     admin: {
       listen: reader.listen("ADMIN_LISTEN_ADDR", { host: "127.0.0.1", port: 4191 }),
       shutdownEnabled: reader.boolean("SHUTDOWN_ENDPOINT_ENABLED", false),
@@ -123,91 +144,27 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
       clusterNetworks,
     },
     controlStream: readControlStream(reader),
+    dnsTtl: readDnsTtl(reader),
     dnsServers: reader.parse("DNS_SERVERS", [], "a comma list of ip:port", (text) =>
       parseList(text, (entry) => (tryParseListen(entry) || tryParseIp(entry) ? entry : undefined)),
     ),
   };
 }
 
+/** Bounds of how long an answer of DNS counts. */
+function readDnsTtl(reader: ConfigReader): ProxyConfig["dnsTtl"] {
+  const minMs = reader.durationMs("DNS_MIN_TTL", undefined);
+  const maxMs = reader.durationMs("DNS_MAX_TTL", undefined);
+  if (minMs !== undefined && maxMs !== undefined && minMs > maxMs) {
+    reader.missing("DNS_MAX_TTL", `must be at least DNS_MIN_TTL (${minMs} ms), it is ${maxMs} ms`);
+  }
+  return { minMs, maxMs };
+}
+
 const LOOPBACK: readonly Network[] = [
   { family: 4, bits: 0x7f000000n, prefix: 8 },
   { family: 6, bits: 1n, prefix: 128 },
 ];
-
-function readIdentity(reader: ConfigReader, ownNetworks: readonly Network[]): ProxyConfig["identity"] {
-  for (const suffix of [
-    "IDENTITY_DISABLED",
-    "IDENTITY_SPIRE_WORKLOAD_API_ADDRESS",
-    "IDENTITY_SPIRE_SOCKET",
-  ]) {
-    const found = reader.raw(suffix);
-    if (found) {
-      reader.problem(
-        found.name,
-        found.value,
-        suffix === "IDENTITY_DISABLED"
-          ? "no value: identity cannot be disabled"
-          : "no value: SPIRE is not supported yet",
-      );
-    }
-  }
-  const trustAnchorsPem = reader.required("IDENTITY_TRUST_ANCHORS");
-  if (trustAnchorsPem !== "") {
-    try {
-      parseTrustBundle(trustAnchorsPem, "it");
-    } catch {
-      reader.missing("IDENTITY_TRUST_ANCHORS", "holds no readable PEM certificates");
-    }
-  }
-  return {
-    localName: readLocalName(reader),
-    trustAnchorsPem,
-    tokenFile: reader.required("IDENTITY_TOKEN_FILE"),
-    server: readControlAddress(reader, "IDENTITY_SVC", ownNetworks),
-    minRefreshMs: reader.durationMs("IDENTITY_MIN_REFRESH", 10_000),
-    maxRefreshMs: reader.durationMs("IDENTITY_MAX_REFRESH", 24 * 3_600_000),
-  };
-}
-
-/** LOCAL_NAME sets both the TLS identity and the server name; else SERVER_ID and SERVER_NAME, which must agree. */
-function readLocalName(reader: ConfigReader): string {
-  const tryParseName = (text: string) => (isDnsName(text) ? text : undefined);
-  const local = reader.parse("IDENTITY_LOCAL_NAME", "", "a DNS name", tryParseName);
-  const serverId = reader.parse("IDENTITY_SERVER_ID", "", "a DNS name", tryParseName);
-  const serverName = reader.parse("IDENTITY_SERVER_NAME", "", "a DNS name", tryParseName);
-  if (local !== "") return local;
-  if (serverId === "") reader.missing("IDENTITY_LOCAL_NAME");
-  else if (serverId !== serverName) {
-    reader.missing(
-      "IDENTITY_SERVER_NAME",
-      `must equal IDENTITY_SERVER_ID (${serverId}), it is "${serverName}"`,
-    );
-  }
-  return serverId;
-}
-
-/** An address and, unless it is this host, the name that its certificate must carry. */
-function readControlAddress(
-  reader: ConfigReader,
-  stem: string,
-  ownNetworks: readonly Network[],
-): ControlAddress {
-  const name = reader.parse(`${stem}_NAME`, "", "a DNS name", (text) => (isDnsName(text) ? text : undefined));
-  const found = reader.raw(`${stem}_ADDR`);
-  if (!found) {
-    reader.missing(`${stem}_ADDR`);
-    return { host: "", port: 0, name: undefined };
-  }
-  const parts = trySplitHostPort(found.value);
-  if (parts?.port === undefined) {
-    reader.problem(found.name, found.value, "host:port");
-    return { host: "", port: 0, name: undefined };
-  }
-  const { host, port } = parts;
-  if (/^localhost\.?$/.test(host) || isOwnHost(host, ownNetworks)) return { host, port, name: undefined };
-  if (name === "") reader.missing(`${stem}_NAME`, `is required, because ${found.value} is not this host`);
-  return { host, port, name };
-}
 
 function readOutboundListen(reader: ConfigReader): ProxyConfig["outbound"]["listen"] {
   const single = reader.listen("OUTBOUND_LISTEN_ADDR", { host: "127.0.0.1", port: 4140 });
@@ -223,46 +180,6 @@ function readDefaultPolicy(reader: ConfigReader, clusterNetworks: readonly Netwo
     reader.missing("POLICY_CLUSTER_NETWORKS", `must not be empty with the default policy ${policy}`);
   }
   return policy;
-}
-
-/** MIN and MAX come together, and JITTER only with them. */
-function readBackoff(
-  reader: ConfigReader,
-  side: "INBOUND" | "OUTBOUND",
-  fallback: BackoffConfig,
-): BackoffConfig {
-  const stem = `${side}_CONNECT_EXP_BACKOFF`;
-  const minMs = reader.durationMs(`${stem}_MIN`, undefined);
-  const maxMs = reader.durationMs(`${stem}_MAX`, undefined);
-  const hasJitter = reader.raw(`${stem}_JITTER`) !== undefined;
-  const jitterRatio = reader.ratio(`${stem}_JITTER`, minMs === undefined ? fallback.jitterRatio : 0);
-  if (minMs === undefined && maxMs === undefined) {
-    if (hasJitter) reader.missing(`${stem}_MIN`, "and _MAX are required with _JITTER");
-    return fallback;
-  }
-  if (minMs === undefined || maxMs === undefined) {
-    reader.missing(`${stem}_${minMs === undefined ? "MIN" : "MAX"}`, "is required: both bounds or none");
-    return fallback;
-  }
-  if (minMs > maxMs || maxMs === 0) {
-    reader.missing(`${stem}_MAX`, `must be above 0 and at least _MIN (${minMs} ms), it is ${maxMs} ms`);
-    return fallback;
-  }
-  return { minMs, maxMs, jitterRatio };
-}
-
-function readControlStream(reader: ConfigReader): ProxyConfig["controlStream"] {
-  const initialTimeoutMs = reader.durationMs("CONTROL_STREAM_INITIAL_TIMEOUT", undefined);
-  const idleTimeoutMs = reader.durationMs("CONTROL_STREAM_IDLE_TIMEOUT", undefined);
-  const lifetimeMs = reader.durationMs("CONTROL_STREAM_LIFETIME", undefined);
-  const given = [initialTimeoutMs, idleTimeoutMs, lifetimeMs].filter((value) => value !== undefined);
-  if (given.some((value, index) => index > 0 && value < given[index - 1]!)) {
-    reader.missing(
-      "CONTROL_STREAM_LIFETIME",
-      "and its siblings must ascend: INITIAL_TIMEOUT, IDLE_TIMEOUT, LIFETIME",
-    );
-  }
-  return { initialTimeoutMs, idleTimeoutMs, lifetimeMs };
 }
 
 /** Anything but the two formats turns the access log off, with a line that says so; it is never fatal. */
@@ -298,11 +215,4 @@ function tryParseSuffix(text: string): string | undefined {
   if (text === ".") return text;
   const name = text.toLowerCase().replace(/^\./, "").replace(/\.$/, "");
   return isDnsName(name) ? name : undefined;
-}
-
-function isDnsName(text: string): boolean {
-  return (
-    text.length <= 253 &&
-    /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i.test(text)
-  );
 }

@@ -1,13 +1,20 @@
 import type { Network } from "../base/ip.ts";
+import type { H2Settings } from "../wire/h2-settings.ts";
+import type { CoresConfig } from "./config-cores.ts";
+import type { Http2ServerConfig } from "./config-http2.ts";
+import type { SideSocketsConfig } from "./config-sockets.ts";
 
 /** The proxy's configuration, read once from MESHCTL_PROXY_* (reference proxy section 2; capture: design section 5). */
 export interface ProxyConfig {
+  readonly cores: CoresConfig;
   readonly logLevel: string;
   readonly logFormat: "plain" | "json";
   readonly accessLog: "off" | "apache" | "json";
   readonly capture: "transparent" | "explicit";
   /** Addresses that count as this host (loopback, and the pod's own). */
   readonly ownNetworks: readonly Network[];
+  /** What servers are asked that the proxy calls over HTTP/2. */
+  readonly http2Client: H2Settings;
 
   readonly inbound: {
     /** Where direct (4143) and redirected connections arrive. */
@@ -26,6 +33,11 @@ export interface ProxyConfig {
     readonly poolIdleTimeoutMs: number;
     readonly maxIdleConnections: number;
     readonly maxInFlight: number;
+    /** Requests that may wait for a connection to the application, and how long; beyond it they are answered here. */
+    readonly queueCapacity: number;
+    readonly failfastTimeoutMs: number;
+    readonly sockets: SideSocketsConfig;
+    readonly http2: Http2ServerConfig;
     /** Waits between attempts to reach the application. Absent: 100 ms to 10 s, jitter 0.1. */
     readonly connectBackoff?: BackoffConfig;
   };
@@ -39,8 +51,14 @@ export interface ProxyConfig {
     readonly connectTimeoutMs: number;
     readonly detectTimeoutMs: number;
     readonly discoveryIdleTimeoutMs: number;
+    /** Requests that may wait for an endpoint, and how long. */
     readonly queueCapacity: number;
     readonly failfastTimeoutMs: number;
+    /** The same of connections whose bytes are not read. */
+    readonly tcpQueueCapacity: number;
+    readonly tcpFailfastTimeoutMs: number;
+    readonly sockets: SideSocketsConfig;
+    readonly http2: Http2ServerConfig;
     readonly poolIdleTimeoutMs: number;
     readonly maxIdleConnections: number;
     readonly maxInFlight: number;
@@ -48,6 +66,8 @@ export interface ProxyConfig {
     /** Waits between attempts to reach an endpoint or the control plane. Absent: 100 ms to 60 s, jitter 0.1. */
     readonly connectBackoff?: BackoffConfig;
   };
+  /** Series of `/metrics` that nothing touched for so long are dropped. */
+  readonly metricsRetainIdleMs: number;
   readonly admin: { readonly listen: ListenAddress; readonly shutdownEnabled: boolean };
   readonly shutdownGracePeriodMs: number;
 
@@ -75,6 +95,8 @@ export interface ProxyConfig {
     readonly idleTimeoutMs: number | undefined;
     readonly lifetimeMs: number | undefined;
   };
+  /** Bounds of how long an answer of DNS counts; undefined: as the answer says. */
+  readonly dnsTtl: { readonly minMs: number | undefined; readonly maxMs: number | undefined };
   /** `ip:port` list; empty means the system's resolver. */
   readonly dnsServers: readonly string[];
 }

@@ -6,6 +6,7 @@ import type { Endpoint } from "../policy/endpoint.ts";
 import type { ServerPolicy } from "../policy/inbound.ts";
 import type { OutboundPolicy } from "../policy/outbound.ts";
 import type { ProxyConfig } from "./config.ts";
+import type { SocketTunings } from "./socket-tunings.ts";
 
 /** What both stacks are built from. */
 export interface ProxyDependencies {
@@ -18,6 +19,8 @@ export interface ProxyDependencies {
   readonly credentials: Credentials;
   readonly inboundPolicies: InboundPolicies;
   readonly discovery: Discovery;
+  /** What sockets are told as they are made; absent: nothing. */
+  readonly sockets?: SocketTunings;
 }
 
 /** A value that control-plane streams keep up to date. Readers hold it while they need it and release it once. */

@@ -6,7 +6,7 @@ import { VERSION } from "../base/version.ts";
 import { createCredentials, type MeshCredentials } from "../identity/mesh-credentials.ts";
 import { meshClientOptions } from "../identity/mesh-tls.ts";
 import type { ServerPolicy } from "../policy/inbound.ts";
-import { createIdentityMetrics } from "./admin/identity-metrics.ts";
+import { createIdentityMetrics } from "./metrics/identity-metrics.ts";
 import { createObservability, type Observability } from "./admin/observability.ts";
 import { createAdminServer } from "./admin/server.ts";
 import type { BackoffConfig, ControlAddress, ProxyConfig } from "./config.ts";
@@ -22,6 +22,7 @@ import type { StreamSource } from "./discovery/stream-source.ts";
 import { createIdentityClient } from "./identity-client.ts";
 import { type AdjustableLog, createAdjustableLog } from "./proxy-log.ts";
 import type { ProxySide } from "./proxy-side.ts";
+import { loadSocketTunings } from "./socket-tunings.ts";
 
 export interface ProxyIo {
   /** Log, access log and errors. */
@@ -107,10 +108,11 @@ async function serve(
     log,
     version: VERSION,
     identity: config.identity.localName,
+    retainIdleMs: config.metricsRetainIdleMs,
     accessLog: config.accessLog,
     writeAccessLog: (line) => io.stderr(line.endsWith("\n") ? line : `${line}\n`),
   });
-  const resolver = createHostResolver(config.dnsServers);
+  const resolver = createHostResolver(config.dnsServers, config.dnsTtl);
   const credentials = createProxyCredentials(config, resolver, observability, log, io);
   const control = createControl(config, resolver, credentials, log, io);
   const dependencies: ProxyDependencies = {
@@ -122,6 +124,7 @@ async function serve(
     credentials,
     inboundPolicies: control.inboundPolicies,
     discovery: control.discovery,
+    sockets: await loadSocketTunings(config, process.platform, (message) => log.warn(message)),
   };
   const inbound = sides.createInbound(dependencies);
   const outbound = sides.createOutbound(dependencies);

@@ -1,7 +1,5 @@
 import type { Clock } from "../base/clock.ts";
 
-/** Offences that a connection may commit at once, count. */
-const BURST = 1000;
 /** Offences forgiven, count per second; each stream that ends well forgives one more. */
 const FORGIVEN_PER_S = 50;
 
@@ -13,11 +11,15 @@ const FORGIVEN_PER_S = 50;
  */
 export class H2Budget {
   readonly #clock: Clock;
-  #left = BURST;
+  readonly #burst: number;
+  #left: number;
   #refilledAt: number;
 
-  constructor(clock: Clock) {
+  /** @param burst offences that a connection may commit at once, count */
+  constructor(clock: Clock, burst: number) {
     this.#clock = clock;
+    this.#burst = burst;
+    this.#left = burst;
     this.#refilledAt = clock.monotonic();
   }
 
@@ -25,13 +27,13 @@ export class H2Budget {
   offence(): boolean {
     if (--this.#left >= 0) return true;
     const now = this.#clock.monotonic();
-    this.#left = Math.min(BURST, Math.floor(((now - this.#refilledAt) / 1000) * FORGIVEN_PER_S)) - 1;
+    this.#left = Math.min(this.#burst, Math.floor(((now - this.#refilledAt) / 1000) * FORGIVEN_PER_S)) - 1;
     this.#refilledAt = now;
     return this.#left >= 0;
   }
 
   /** A stream was served to its end. */
   served(): void {
-    if (this.#left < BURST) this.#left++;
+    if (this.#left < this.#burst) this.#left++;
   }
 }

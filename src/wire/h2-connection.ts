@@ -82,11 +82,11 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     this.isServer = role === "server";
     this.#settings = settings;
     this.#listener = listener;
-    this.#budget = new H2Budget(clock);
-    this.#reader = new H2FrameReader(this, this.isServer);
+    this.#budget = new H2Budget(clock, settings.offencesMax);
+    this.#reader = new H2FrameReader(this, this.isServer, settings.frameBytesMax);
     this.#streams = new H2StreamTable(this.isServer);
     this.#heads = new H2HeadReader(this, this.#streams, settings);
-    this.sender = new H2Sender(() => listener.outputWaits());
+    this.sender = new H2Sender(() => listener.outputWaits(), settings.sendBufferBytesMax);
     this.#pings = new H2Pings(this.sender);
     this.#body = new H2BodyReader(this, this.#streams, this.sender, settings.connectionWindowBytes);
   }

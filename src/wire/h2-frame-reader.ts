@@ -37,6 +37,7 @@ const PADDING = 5;
  */
 export class H2FrameReader {
   readonly #sink: H2FrameSink;
+  readonly #frameBytesMax: number;
   #state: number;
   #chunk: Buffer = NO_BYTES;
   #at = 0;
@@ -48,8 +49,9 @@ export class H2FrameReader {
   #remaining = 0;
   #padding = 0;
 
-  constructor(sink: H2FrameSink, expectsPreface: boolean) {
+  constructor(sink: H2FrameSink, expectsPreface: boolean, frameBytesMax = H2_FRAME_BYTES_MAX) {
     this.#sink = sink;
+    this.#frameBytesMax = frameBytesMax;
     this.#state = expectsPreface ? PREFACE : HEAD;
   }
 
@@ -107,10 +109,10 @@ export class H2FrameReader {
     this.#type = chunk[at + 3]!;
     this.#flags = chunk[at + 4]!;
     this.#streamId = chunk.readUInt32BE(at + 5) & 0x7fffffff;
-    if (this.#length > H2_FRAME_BYTES_MAX) {
+    if (this.#length > this.#frameBytesMax) {
       throw new H2Error(
         H2Code.frameSizeError,
-        `frame of ${this.#length} bytes, at most ${H2_FRAME_BYTES_MAX} are taken`,
+        `frame of ${this.#length} bytes, at most ${this.#frameBytesMax} are taken`,
       );
     }
     this.#at = at + H2_FRAME_HEAD_BYTES;

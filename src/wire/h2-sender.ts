@@ -4,8 +4,6 @@ import { H2_WINDOW_BYTES, H2_WINDOW_BYTES_MAX, H2Code } from "./h2-protocol.ts";
 import type { H2Stream } from "./h2-stream.ts";
 import { HpackEncoder } from "./hpack-encoder.ts";
 
-/** Output that may wait before streams are told to, bytes. */
-const OUTPUT_BYTES_MAX = 65_536;
 /** Answers to PING and SETTINGS that may wait for a peer that does not read, count. */
 const REPLIES_MAX = 10_000;
 /** Frames that one stream sends before it is the next one's turn. */
@@ -21,19 +19,24 @@ export class H2Sender {
   /** Window of the connection, bytes. */
   window = H2_WINDOW_BYTES;
   readonly #outputWaits: () => void;
+  readonly #outputBytesMax: number;
   readonly #waiting = new Set<H2Stream>();
   #isBlocked = false;
   #isNoted = false;
   #replies = 0;
 
-  /** @param outputWaits called when there is output, once until `flush` */
-  constructor(outputWaits: () => void) {
+  /**
+   * @param outputWaits called when there is output, once until `flush`
+   * @param outputBytesMax output that may wait before streams are told to, bytes
+   */
+  constructor(outputWaits: () => void, outputBytesMax: number) {
     this.#outputWaits = outputWaits;
+    this.#outputBytesMax = outputBytesMax;
   }
 
   /** Whether the socket takes more than it holds already. */
   get hasRoom(): boolean {
-    return !this.#isBlocked && this.output.pendingBytes < OUTPUT_BYTES_MAX;
+    return !this.#isBlocked && this.output.pendingBytes < this.#outputBytesMax;
   }
 
   /** @see H2Connection.flush */

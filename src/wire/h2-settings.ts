@@ -18,6 +18,12 @@ export interface H2Settings {
   readonly concurrentStreamsMax: number;
   /** Of a request's or response's fields, each counted with 32 bytes more, inclusive. */
   readonly headerListBytesMax: number;
+  /** Longest frame that a peer may send, bytes: 16384 to 16777215. */
+  readonly frameBytesMax: number;
+  /** Output of a connection that may wait before its streams are told to, bytes. */
+  readonly sendBufferBytesMax: number;
+  /** Trouble that a peer may make at once (streams that it opens and resets), count; see H2Budget. */
+  readonly offencesMax: number;
 }
 
 /** @see reference: proxy section 2 (windows); the list's limit is that of HTTP/1 heads */
@@ -26,6 +32,9 @@ export const DEFAULT_H2_SETTINGS: H2Settings = {
   connectionWindowBytes: 1_048_576,
   concurrentStreamsMax: 256,
   headerListBytesMax: 65_536,
+  frameBytesMax: H2_FRAME_BYTES_MAX,
+  sendBufferBytesMax: 65_536,
+  offencesMax: 1000,
 };
 
 export function settingsEntries(settings: H2Settings, isServer: boolean): [id: number, value: number][] {
@@ -34,6 +43,9 @@ export function settingsEntries(settings: H2Settings, isServer: boolean): [id: n
     : [[H2Setting.enablePush, 0]];
   if (settings.streamWindowBytes !== H2_WINDOW_BYTES) {
     entries.push([H2Setting.initialWindowSize, settings.streamWindowBytes]);
+  }
+  if (settings.frameBytesMax !== H2_FRAME_BYTES_MAX) {
+    entries.push([H2Setting.maxFrameSize, settings.frameBytesMax]);
   }
   entries.push([H2Setting.maxHeaderListSize, settings.headerListBytesMax]);
   return entries;

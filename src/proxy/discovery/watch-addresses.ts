@@ -3,6 +3,7 @@ import { toMeshError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import type { HostResolver } from "../control/resolve-host.ts";
 
+/** Where DNS does not say how long its answer counts. */
 const REFRESH_MS = 30_000;
 /** Upstream's floor between two resolutions of a name. */
 const RETRY_MS = 5000;
@@ -26,8 +27,9 @@ export async function watchAddresses(options: WatchAddressesOptions, signal: Abo
     let waitMs = REFRESH_MS;
     try {
       known = [...(await options.resolver.resolve(name))].sort();
+      waitMs = Math.max(RETRY_MS, options.resolver.ttlMs?.(name) ?? REFRESH_MS);
     } catch (caught) {
-      waitMs = RETRY_MS;
+      waitMs = Math.max(RETRY_MS, options.resolver.ttlMs?.(name) ?? 0);
       log.warn("name not resolved", { name, error: toMeshError(caught).message });
     }
     if (signal.aborted) return;

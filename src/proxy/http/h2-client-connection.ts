@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { MeshError } from "../../base/error.ts";
 import type { LiveTransport } from "../../observe/live-exchange.ts";
 import { H2Code } from "../../wire/h2-protocol.ts";
+import type { H2Settings } from "../../wire/h2-settings.ts";
 import type { H2Reset, H2Stream, H2StreamListener } from "../../wire/h2-stream.ts";
 import type { Fields } from "../../wire/http1-fields.ts";
 import type { ResponseHead } from "../../wire/http1-head.ts";
@@ -14,6 +15,8 @@ export interface H2ClientOptions {
   readonly socket: Duplex;
   readonly transport: LiveTransport;
   readonly clock: Clock;
+  /** What we ask of the server; absent: the defaults. */
+  readonly settings?: H2Settings | undefined;
   /** It may take more streams than before, or none any more: look at it again. */
   readonly onChange: () => void;
   readonly onClosed: (connection: H2ClientConnection, errno: string) => void;
@@ -34,6 +37,7 @@ export class H2ClientConnection {
       socket: options.socket,
       transport: options.transport,
       clock: options.clock,
+      settings: options.settings,
       listener: {
         requested() {},
         settled: options.onChange,

@@ -7,6 +7,8 @@ export interface H2LivenessOptions {
   /** Whose `readBytes` tell of life. */
   readonly transport: LiveTransport;
   readonly clock: Clock;
+  /** Also while no streams run. Default false: nobody waits for an idle connection. */
+  readonly whileIdle?: boolean;
   /** Silence after which the peer is asked, ms. */
   readonly silenceMs: number;
   /** Time that it has to answer, ms. */
@@ -52,8 +54,8 @@ export class H2Liveness {
 
   readonly #look = (): void => {
     this.#timer = undefined;
-    const { connection, transport, clock, silenceMs } = this.#options;
-    if (connection.streamCount === 0) return;
+    const { connection, transport, clock, silenceMs, whileIdle } = this.#options;
+    if (connection.streamCount === 0 && !whileIdle) return;
     const now = clock.monotonic();
     if (transport.readBytes !== this.#seenBytes) {
       this.#seenBytes = transport.readBytes;

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
 import { MeshError } from "../../base/error.ts";
 import type { LiveExchange, LiveTransport } from "../../observe/live-exchange.ts";
+import type { H2Settings } from "../../wire/h2-settings.ts";
 import type { ClientChannel } from "./client-channel.ts";
 import { H2ClientConnection } from "./h2-client-connection.ts";
 
@@ -11,6 +12,8 @@ export interface H2PoolOptions {
   readonly openTransport: (live: LiveExchange) => LiveTransport;
   readonly closeTransport: (transport: LiveTransport, errno: string) => void;
   readonly clock: Clock;
+  /** What we ask of the server; absent: the defaults. */
+  readonly settings?: H2Settings | undefined;
 }
 
 /** To one server, count. A server that takes hardly any streams is not to use up our ports. */
@@ -119,6 +122,7 @@ export class H2Pool {
       socket,
       transport,
       clock: this.#options.clock,
+      settings: this.#options.settings,
       onChange: () => this.#serve(),
       onClosed: (closed, errno) => {
         this.#connections.delete(closed);

@@ -5,6 +5,7 @@ import type { H2Reset, H2Stream, H2StreamListener } from "../../wire/h2-stream.t
 import type { Fields } from "../../wire/http1-fields.ts";
 import type { RequestHead, ResponseHead } from "../../wire/http1-head.ts";
 import { type BodySink, DISCARD } from "./body-sink.ts";
+import { H2Liveness } from "./h2-liveness.ts";
 import { H2Session } from "./h2-session.ts";
 import { openExchange } from "./open-exchange.ts";
 import type { ServerConnectionOptions } from "./server-connection.ts";
@@ -19,6 +20,7 @@ import type { UpgradedStream } from "./upgraded-stream.ts";
 export class H2ServerConnection implements Drainable {
   readonly #options: ServerConnectionOptions;
   readonly #session: H2Session;
+  readonly #liveness: H2Liveness | undefined;
 
   constructor(options: ServerConnectionOptions) {
     this.#options = options;
@@ -27,18 +29,35 @@ export class H2ServerConnection implements Drainable {
       socket: options.socket,
       transport: options.transport,
       clock: options.clock,
+      settings: options.http2?.settings,
       listener: {
         requested: (stream, head, isTooLarge) => this.#requested(stream, head, isTooLarge),
         settled() {},
         goingAway: () => this.#closeWhenIdle(),
         streamClosed: () => this.#closeWhenIdle(),
       },
-      onClosed: options.onClosed,
+      onClosed: (errno) => {
+        this.#liveness?.stop();
+        options.onClosed(errno);
+      },
     });
+    const keepAlive = options.http2?.keepAlive;
+    this.#liveness =
+      keepAlive &&
+      new H2Liveness({
+        connection: this.#session.connection,
+        transport: options.transport,
+        clock: options.clock,
+        whileIdle: true,
+        silenceMs: keepAlive.intervalMs,
+        answerMs: keepAlive.timeoutMs,
+        onDead: () => this.#session.destroy("ETIMEDOUT"),
+      });
   }
 
   start(): void {
     this.#session.start();
+    this.#liveness?.watch();
   }
 
   drain(): void {

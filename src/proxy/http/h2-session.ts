@@ -3,13 +3,15 @@ import type { Clock } from "../../base/clock.ts";
 import { systemErrorCode } from "../../base/error.ts";
 import type { LiveTransport } from "../../observe/live-exchange.ts";
 import { H2Connection, type H2ConnectionListener } from "../../wire/h2-connection.ts";
-import { DEFAULT_H2_SETTINGS } from "../../wire/h2-settings.ts";
+import { DEFAULT_H2_SETTINGS, type H2Settings } from "../../wire/h2-settings.ts";
 
 export interface H2SessionOptions {
   readonly role: "client" | "server";
   readonly socket: Duplex;
   readonly transport: LiveTransport;
   readonly clock: Clock;
+  /** What we ask of the peer. Default: DEFAULT_H2_SETTINGS. */
+  readonly settings?: H2Settings | undefined;
   readonly listener: Omit<H2ConnectionListener, "outputWaits" | "failed">;
   /** The socket is closed; every stream has been told. `errno` as in LiveTransport. */
   readonly onClosed: (errno: string) => void;
@@ -41,7 +43,7 @@ export class H2Session {
     const { listener } = options;
     this.connection = new H2Connection({
       role: options.role,
-      settings: DEFAULT_H2_SETTINGS,
+      settings: options.settings ?? DEFAULT_H2_SETTINGS,
       clock: options.clock,
       listener: {
         outputWaits: () => void setImmediate(this.#flush),

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
 import type { LiveExchange, LiveTransport, Recorder } from "../../observe/live-exchange.ts";
+import type { H2Settings } from "../../wire/h2-settings.ts";
 import type { ClientChannel, HttpVersion } from "./client-channel.ts";
 import { HttpClientConnection } from "./client-connection.ts";
 import { ConnectionPool } from "./connection-pool.ts";
@@ -15,6 +16,8 @@ export interface OriginOptions {
   readonly clock: Clock;
   readonly idleTimeoutMs: number;
   readonly idleConnectionsMax: number;
+  /** What an HTTP/2 server is asked; absent: the defaults. */
+  readonly http2?: H2Settings | undefined;
   /** HTTP/1 requests travel over HTTP/2 to the proxy on the other side. Default false. */
   readonly upgrades?: boolean;
 }
@@ -86,6 +89,7 @@ export class HttpOrigin {
       openTransport: (live) => this.#openTransport(live),
       closeTransport: (transport, errno) => this.#closeTransport(transport, errno),
       clock: this.#options.clock,
+      settings: this.#options.http2,
     });
   }
 

@@ -12,6 +12,7 @@ import {
 } from "../../wire/http1-encode.ts";
 import type { Fields } from "../../wire/http1-fields.ts";
 import { RequestHead, type ResponseHead } from "../../wire/http1-head.ts";
+import type { Http2ServerConfig } from "../config-http2.ts";
 import { BatchedWriter } from "./batched-writer.ts";
 import type { BodySink } from "./body-sink.ts";
 import { type ExchangeOptions, openExchange } from "./open-exchange.ts";
@@ -27,6 +28,8 @@ export interface ServerConnectionOptions extends ExchangeOptions {
   readonly socket: Duplex;
   readonly transport: LiveTransport;
   readonly handler: HttpHandler;
+  /** How HTTP/2 is served; absent: with the defaults. */
+  readonly http2?: Http2ServerConfig | undefined;
   /** The connection is over, or has been handed to a tunnel that is. `errno` as in LiveTransport. */
   readonly onClosed: (errno: string) => void;
 }

@@ -36,6 +36,7 @@ export class Applications {
         clock,
         idleTimeoutMs: config.inbound.poolIdleTimeoutMs,
         idleConnectionsMax: config.inbound.maxIdleConnections,
+        http2: config.http2Client,
       });
       this.#origins.set(key, origin);
     }
@@ -50,6 +51,7 @@ export class Applications {
       target: target.dial,
       localAddress: undefined,
       timeoutMs: config.inbound.connectTimeoutMs,
+      tuning: this.#deps.sockets?.inbound.connect,
       clock,
       signal,
     });

@@ -250,6 +250,7 @@ function serveHttpInbound(
     transport: accepted.transport,
     direction: "inbound",
     handler: limit({ handle: (exchange) => requests.handle(exchange, context) }),
+    http2: deps.config.inbound.http2,
     rescue: (exchange, cause) => rescue(exchange, cause, isAuthenticated),
     recorder: deps.recorder,
     clock: deps.clock,

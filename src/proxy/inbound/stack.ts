@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { normaliseIp } from "../../base/ip.ts";
 import type { DialTarget } from "../../net/dial.ts";
-import { type Listener, listen } from "../../net/listen.ts";
+import { type Listener, type ListenOptions, listen } from "../../net/listen.ts";
 import { LiveSet } from "../../net/live-set.ts";
 import {
   loadOriginalDestinationReader,
@@ -28,6 +28,11 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
   const applications = new Applications(deps);
   const listeners: Listener[] = [];
   let originalDestination: OriginalDestinationReader | undefined;
+
+  const listenOptions: ListenOptions = {
+    tuning: deps.sockets?.inbound.accept,
+    backlog: config.inbound.sockets.backlog,
+  };
 
   // The layers of a request, innermost first; one instance of each serves all connections.
   const called = callApplication(applications, liveSet);
@@ -89,16 +94,19 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
     async bind() {
       if (config.capture === "transparent") {
         originalDestination = await loadOriginalDestinationReader(process.platform);
-        listeners.push(await listen(config.inbound.listen, "inbound proxy", onRedirected));
+        listeners.push(await listen(config.inbound.listen, "inbound proxy", onRedirected, listenOptions));
         return;
       }
-      listeners.push(await listen(config.inbound.listen, "inbound proxy", onDirect));
+      listeners.push(await listen(config.inbound.listen, "inbound proxy", onDirect, listenOptions));
       for (const { listen: address, target } of config.inbound.listeners) {
         const application = { ip: address.host, port: address.port, dial: target };
         listeners.push(
-          await listen(address, `inbound proxy for port ${address.port}`, (socket) => {
-            void serveInbound(socket, application, shared);
-          }),
+          await listen(
+            address,
+            `inbound proxy for port ${address.port}`,
+            (socket) => void serveInbound(socket, application, shared),
+            listenOptions,
+          ),
         );
       }
     },

@@ -21,28 +21,39 @@ interface Held<T extends { close(): void }> {
   usedAt: number;
 }
 
+/** Requests or connections that may wait for an endpoint, and how long. */
+interface QueueLimits {
+  readonly queueCapacity: number;
+  readonly failfastTimeoutMs: number;
+}
+
 /**
  * The balancers of this proxy, one for each backend and protocol, made when first used and dropped after the
  * discovery idle time without use.
  */
 export class Backends {
   readonly #deps: ProxyDependencies;
+  readonly #opaqueQueue: QueueLimits;
   readonly #http = new Map<string, Held<HttpOrigin>>();
   readonly #opaque = new Map<string, Held<OpaqueOrigin>>();
   #sweep: Timer | undefined;
 
   constructor(deps: ProxyDependencies) {
     this.#deps = deps;
+    const { tcpQueueCapacity, tcpFailfastTimeoutMs } = deps.config.outbound;
+    this.#opaqueQueue = { queueCapacity: tcpQueueCapacity, failfastTimeoutMs: tcpFailfastTimeoutMs };
   }
 
   /** @returns undefined for a backend without dispatcher */
   http(backend: Backend): Balancer<HttpOrigin> | undefined {
-    return this.#get(this.#http, backend, (endpoint) => this.#createHttpOrigin(endpoint));
+    return this.#get(this.#http, backend, this.#deps.config.outbound, (endpoint) =>
+      this.#createHttpOrigin(endpoint),
+    );
   }
 
   /** @returns undefined for a backend without dispatcher */
   opaque(backend: Backend): Balancer<OpaqueOrigin> | undefined {
-    return this.#get(this.#opaque, backend, (endpoint) => ({
+    return this.#get(this.#opaque, backend, this.#opaqueQueue, (endpoint) => ({
       dial: (live, signal) => dialEndpoint(endpoint, undefined, this.#deps, live, signal),
       close() {},
     }));
@@ -60,13 +71,14 @@ export class Backends {
   #get<T extends { close(): void }>(
     cache: Map<string, Held<T>>,
     backend: Backend,
+    queue: QueueLimits,
     create: (endpoint: Endpoint) => T,
   ): Balancer<T> | undefined {
     if (backend.target.kind === "none") return undefined;
     const key = backendKey(backend);
     let held = cache.get(key);
     if (!held) {
-      held = this.#create(backend, create);
+      held = this.#create(backend, queue, create);
       cache.set(key, held);
       this.#armSweep();
     }
@@ -74,7 +86,11 @@ export class Backends {
     return held.balancer;
   }
 
-  #create<T extends { close(): void }>(backend: Backend, create: (endpoint: Endpoint) => T): Held<T> {
+  #create<T extends { close(): void }>(
+    backend: Backend,
+    queue: QueueLimits,
+    create: (endpoint: Endpoint) => T,
+  ): Held<T> {
     const { clock, random, config, discovery } = this.#deps;
     const target = backend.target as Exclude<Backend["target"], { kind: "none" }>;
     const balancer = new Balancer<T>({
@@ -83,8 +99,8 @@ export class Backends {
       random,
       defaultRttMs: target.kind === "balance" ? target.defaultRttMs : DEFAULT_RTT_MS,
       decayMs: target.kind === "balance" ? target.decayMs : DEFAULT_DECAY_MS,
-      queueCapacity: config.outbound.queueCapacity,
-      failfastTimeoutMs: config.outbound.failfastTimeoutMs,
+      queueCapacity: queue.queueCapacity,
+      failfastTimeoutMs: queue.failfastTimeoutMs,
       backoff: config.outbound.connectBackoff,
       create,
     });
@@ -112,6 +128,7 @@ export class Backends {
       clock,
       idleTimeoutMs: config.outbound.poolIdleTimeoutMs,
       idleConnectionsMax: config.outbound.maxIdleConnections,
+      http2: config.http2Client,
     });
   }
 

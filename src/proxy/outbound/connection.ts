@@ -128,6 +128,7 @@ export function serveHttp(
     transport: accepted.transport,
     direction: "outbound",
     handler: shared.limit(next),
+    http2: deps.config.outbound.http2,
     rescue,
     recorder: deps.recorder,
     clock: deps.clock,

@@ -40,6 +40,7 @@ export async function dialEndpoint(
     target: { host: endpoint.ip, port },
     localAddress: config.outbound.sourceHost,
     timeoutMs,
+    tuning: deps.sockets?.outbound.connect,
     clock,
     signal,
   });

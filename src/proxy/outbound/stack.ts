@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { type Listener, listen } from "../../net/listen.ts";
+import { type Listener, type ListenOptions, listen } from "../../net/listen.ts";
 import { LiveSet } from "../../net/live-set.ts";
 import {
   loadOriginalDestinationReader,
@@ -32,6 +32,11 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
   const backends = new Backends(deps);
   const listeners: Listener[] = [];
   let originalDestination: OriginalDestinationReader | undefined;
+
+  const listenOptions: ListenOptions = {
+    tuning: deps.sockets?.outbound.accept,
+    backlog: config.outbound.sockets.backlog,
+  };
 
   // The layers of a request, innermost first; one instance of each serves all connections.
   const balanced = balanceRequests(liveSet, deps);
@@ -82,7 +87,7 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
       if (config.capture === "transparent") {
         originalDestination = await loadOriginalDestinationReader(process.platform);
         for (const address of config.outbound.listen) {
-          listeners.push(await listen(address, "outbound proxy", onRedirected));
+          listeners.push(await listen(address, "outbound proxy", onRedirected, listenOptions));
         }
         return;
       }
@@ -92,15 +97,19 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
             address,
             "outbound HTTP proxy",
             (socket) => void serveHttpProxy(accept(socket), shared),
+            listenOptions,
           ),
         );
       }
       for (const service of config.outbound.services) {
         const target = { kind: "authority", name: service.name, port: service.port } as const;
         listeners.push(
-          await listen(service.listen, `outbound proxy for ${service.name}:${service.port}`, (socket) => {
-            void serveOutbound(accept(socket, target), target, shared);
-          }),
+          await listen(
+            service.listen,
+            `outbound proxy for ${service.name}:${service.port}`,
+            (socket) => void serveOutbound(accept(socket, target), target, shared),
+            listenOptions,
+          ),
         );
       }
     },

@@ -14,6 +14,7 @@ import type { EndpointSet, ProxyDependencies, Watched } from "../../../src/proxy
 import { createInboundProxy } from "../../../src/proxy/inbound/stack.ts";
 import { createOutboundProxy } from "../../../src/proxy/outbound/stack.ts";
 import type { ProxySide } from "../../../src/proxy/proxy-side.ts";
+import { DEFAULT_H2_SETTINGS } from "../../../src/wire/h2-settings.ts";
 import { freePort } from "../../support/free-port.ts";
 import { createTestMeshCa } from "../../support/test-mesh-ca.ts";
 
@@ -76,6 +77,10 @@ export class MemoryRecorder implements Recorder {
     if (!this.#opened.has(exchange)) this.violations.push("responded before it opened");
     if (exchange.responded >= 0) this.violations.push("responded twice");
     exchange.responded = systemClock.monotonic();
+  }
+
+  requestEnded(exchange: LiveExchange): void {
+    if (exchange.requestEnded < 0) exchange.requestEnded = systemClock.monotonic();
   }
 
   closed(exchange: LiveExchange): void {
@@ -315,16 +320,22 @@ export async function createMesh(t: TestContext, options: MeshOptions): Promise<
   return { ...mesh, outbound, inbound };
 }
 
+const NO_TUNING = { keepAliveMs: undefined, userTimeoutMs: undefined };
+const KERNEL_DEFAULTS = { accept: NO_TUNING, connect: NO_TUNING, backlog: undefined };
+
 export function createConfig(
   ports: { servicePort: number; httpProxyPort: number; podPort: number; directPort: number },
   options: MeshOptions,
 ): ProxyConfig {
   return {
+    cores: { min: 1, max: undefined, maxRatio: undefined },
     logLevel: "off",
     logFormat: "plain",
     accessLog: "off",
     capture: "explicit",
     ownNetworks: (options.ownNetworks ?? []).map((text) => tryParseNetwork(text)!),
+    http2Client: DEFAULT_H2_SETTINGS,
+    metricsRetainIdleMs: 600_000,
     inbound: {
       listen: { host: HOST, port: ports.directPort },
       listeners: [
@@ -341,6 +352,10 @@ export function createConfig(
       poolIdleTimeoutMs: 3000,
       maxIdleConnections: 100,
       maxInFlight: 100_000,
+      queueCapacity: 10_000,
+      failfastTimeoutMs: 1000,
+      sockets: KERNEL_DEFAULTS,
+      http2: { settings: DEFAULT_H2_SETTINGS, keepAlive: undefined },
       ...options.config?.inbound,
     },
     outbound: {
@@ -356,6 +371,10 @@ export function createConfig(
       maxIdleConnections: 100,
       maxInFlight: 100_000,
       disableInformationalHeaders: false,
+      tcpQueueCapacity: 10_000,
+      tcpFailfastTimeoutMs: 300,
+      sockets: KERNEL_DEFAULTS,
+      http2: { settings: DEFAULT_H2_SETTINGS, keepAlive: undefined },
       ...options.config?.outbound,
     },
     admin: { listen: { host: HOST, port: 0 }, shutdownEnabled: false },
@@ -376,6 +395,7 @@ export function createConfig(
     },
     policy: { server: { host: HOST, port: 1, name: undefined }, workload: "", clusterNetworks: [] },
     controlStream: { initialTimeoutMs: undefined, idleTimeoutMs: undefined, lifetimeMs: undefined },
+    dnsTtl: { minMs: undefined, maxMs: undefined },
     dnsServers: [],
   };
 }
