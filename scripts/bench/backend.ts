@@ -20,7 +20,7 @@ export async function startBackend(network: Network, children: Children, dir: st
   truncateSync(join(files, "big"), BIG_BYTES);
   const config = join(dir, "nginx.conf");
   writeFileSync(config, nginxConfig(hosts, dir, files));
-  children.start("nginx", network.serverCommand(["nginx", "-c", config, "-p", dir]));
+  children.startQuiet("nginx", network.serverCommand(["nginx", "-c", config, "-p", dir]));
   const backends = fileURLToPath(new URL("loads/backends.ts", import.meta.url));
   const bytes = children.start("backends", network.serverCommand([process.execPath, backends, ...hosts]));
   await children.line("backends", bytes);

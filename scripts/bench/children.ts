@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -18,10 +18,20 @@ export class Children {
     return join(this.#dir, `${name}.log`);
   }
 
-  /** Starts a program that stays. */
-  start(name: string, command: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
+  /** Starts a program whose output goes to its log. */
+  startQuiet(name: string, command: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
+    return this.#spawn(name, command, env, false);
+  }
+
+  /** Starts a program whose output somebody reads. */
+  start(name: string, command: readonly string[]): ChildProcess {
+    return this.#spawn(name, command, process.env, true);
+  }
+
+  #spawn(name: string, command: readonly string[], env: NodeJS.ProcessEnv, isRead: boolean): ChildProcess {
     const log = openSync(this.logOf(name), "w");
-    const child = spawn(command[0]!, command.slice(1), { stdio: ["pipe", "pipe", log], env });
+    const child = spawn(command[0]!, command.slice(1), { stdio: ["pipe", isRead ? "pipe" : log, log], env });
+    closeSync(log);
     this.#running.add(child);
     child.once("exit", () => this.#running.delete(child));
     child.once("error", (error) => {

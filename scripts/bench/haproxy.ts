@@ -31,8 +31,8 @@ export async function startHaproxy(
   for (const name of ["pair.pem", "ca.pem", "out.cfg", "in.cfg"]) chmodSync(join(own, name), 0o644);
   chmodSync(own, 0o755);
   const command = (name: string) => ["haproxy", "-f", join(own, name)];
-  const inbound = children.start("haproxy-in", network.proxyCommand("server", command("in.cfg")));
-  const outbound = children.start("haproxy-out", network.proxyCommand("client", command("out.cfg")));
+  const inbound = children.startQuiet("haproxy-in", network.proxyCommand("server", command("in.cfg")));
+  const outbound = children.startQuiet("haproxy-out", network.proxyCommand("client", command("out.cfg")));
   network.redirect(place, { outbound: (port) => outboundPort(place, port), inbound: undefined });
   await sleep(500);
   return {

@@ -61,7 +61,7 @@ export async function startMeshctl(
       ),
     );
     const command = [process.execPath, ...entry.nodeFlags, entry.program, "proxy"];
-    return children.start(`${entry.name}-${side}`, network.proxyCommand(side, command), {
+    return children.startQuiet(`${entry.name}-${side}`, network.proxyCommand(side, command), {
       PATH: process.env.PATH,
       ...env,
     });
