@@ -5,6 +5,8 @@ import type { KubeClient } from "../kube/client.ts";
 export interface CheckInputs {
   /** Opens the cluster. Each call gives the same client, or the same failure. */
   readonly kube: () => Promise<KubeClient>;
+  /** Makes the client ask anew what it has answered before; called before a check is tried again. */
+  readonly forget?: () => void;
   /** Control-plane namespace. */
   readonly namespace: string;
   /** Namespace of the data plane to check; undefined: all. */
@@ -56,4 +58,6 @@ export interface CheckResult {
   readonly anchor: string;
   readonly outcome: CheckOutcome;
   readonly error?: string;
+  /** Where more is said, when that is not our own page: an extension's. */
+  readonly hint?: string;
 }

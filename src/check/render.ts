@@ -35,7 +35,7 @@ export class TableRenderer {
     if (result.error === undefined) return;
     const lines = result.error.trimEnd().split("\n");
     for (const line of lines) this.#write(`    ${line}\n`);
-    this.#write(`    see ${HINT_BASE_URL}${result.anchor} for hints\n`);
+    this.#write(`    see ${hintOf(result)} for hints\n`);
   }
 
   end(success: boolean): void {
@@ -49,6 +49,10 @@ export class TableRenderer {
   }
 }
 
+function hintOf({ hint, anchor }: CheckResult): string {
+  return hint ?? HINT_BASE_URL + anchor;
+}
+
 /** All results as one JSON document. */
 export function renderChecksJson(results: readonly CheckResult[], success: boolean): string {
   const categories: { categoryName: string; checks: unknown[] }[] = [];
@@ -60,7 +64,7 @@ export function renderChecksJson(results: readonly CheckResult[], success: boole
     }
     category.checks.push({
       description: result.label,
-      ...(result.error === undefined ? {} : { hint: HINT_BASE_URL + result.anchor, error: result.error }),
+      ...(result.error === undefined ? {} : { hint: hintOf(result), error: result.error }),
       result: result.outcome,
     });
   }

@@ -11,13 +11,15 @@ import {
 
 /** Pause between attempts, milliseconds. */
 const RETRY_MS = 5_000;
-/** Time for one attempt, milliseconds. */
-const ATTEMPT_MS = 30_000;
+/** Time for one attempt unless told otherwise, milliseconds. */
+export const ATTEMPT_MS_DEFAULT = 30_000;
 
 export interface RunOptions {
   readonly inputs: CheckInputs;
   /** How long failing checks are tried again, milliseconds from the start. */
   readonly waitMs: number;
+  /** Time for one attempt of one check, milliseconds. */
+  readonly attemptMs?: number;
   readonly signal: AbortSignal;
   /** Called as results come. */
   readonly onResult: (result: CheckResult) => void;
@@ -69,15 +71,17 @@ async function runCheck(
     }
     options.onRetry(check, error);
     await sleep(clock, RETRY_MS, options.signal);
+    options.inputs.forget?.();
   }
 }
 
-async function withTimeout(check: Check, { inputs, signal }: RunOptions): Promise<void> {
+async function withTimeout(check: Check, options: RunOptions): Promise<void> {
+  const { inputs, signal, attemptMs = ATTEMPT_MS_DEFAULT } = options;
   const over = new AbortController();
   const onAbort = () => over.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
-  const timer = inputs.clock.schedule(ATTEMPT_MS, () =>
-    over.abort(new CheckFailed(`no answer within ${ATTEMPT_MS / 1000} s`)),
+  const timer = inputs.clock.schedule(attemptMs, () =>
+    over.abort(new CheckFailed(`no answer within ${attemptMs / 1000} s`)),
   );
   try {
     await Promise.race([

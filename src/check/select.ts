@@ -1,6 +1,9 @@
 import { MeshError } from "../base/error.ts";
 import { identity, webhook } from "./categories/certificates.ts";
 import { dataPlane, dataPlaneIdentity } from "./categories/data-plane.ts";
+import { extensionNamespaces } from "./categories/extension-namespaces.ts";
+import { gatewayApi } from "./categories/gateway-api.ts";
+import { highAvailability } from "./categories/high-availability.ts";
 import { configuration, customResources, existence } from "./categories/installation.ts";
 import { kubernetesApi, kubernetesVersion } from "./categories/kubernetes.ts";
 import { preInstall } from "./categories/pre-install.ts";
@@ -26,11 +29,12 @@ export function selectCategories(mode: CheckMode): readonly CheckCategory[] {
       hint: "--pre asks whether one can install; the others look at what is installed",
     });
   }
-  const always = [kubernetesApi, kubernetesVersion];
+  const always = [kubernetesApi, kubernetesVersion, gatewayApi];
   if (mode.pre) return [...always, preInstall, cliVersion];
   if (mode.crds) return [...always, customResources, cliVersion];
   const installed = [existence, configuration, identity, webhook];
+  const last = [highAvailability, extensionNamespaces];
   return mode.proxy
-    ? [...always, ...installed, dataPlaneIdentity, cliVersion, controlPlaneVersion, dataPlane]
-    : [...always, ...installed, cliVersion, controlPlaneVersion];
+    ? [...always, ...installed, dataPlaneIdentity, cliVersion, controlPlaneVersion, dataPlane, ...last]
+    : [...always, ...installed, cliVersion, controlPlaneVersion, ...last];
 }

@@ -10,6 +10,7 @@ import {
 import { type CheckCategory, CheckFailed, type CheckInputs, Skipped } from "../check.ts";
 import { podTrouble } from "../pod-state.ts";
 import { listMeshedPods, listObjects, podName, readObject, readValues } from "../read.ts";
+import { opaquePorts } from "./opaque-ports.ts";
 import { portClash } from "./port-clash.ts";
 
 export const dataPlaneIdentity: CheckCategory = {
@@ -128,6 +129,7 @@ export const dataPlane: CheckCategory = {
         failMisplaced(inputs, await listObjects(inputs, `/api/v1${scope}/services`), "labels", "annotations");
       },
     },
+    opaquePorts,
   ],
 };
 
