@@ -47,6 +47,8 @@ export class LiveExchange {
   routeRef: ObjectRef | undefined = undefined;
   /** Outbound: the backend that the (last) attempt goes to. */
   backendRef: ObjectRef | undefined = undefined;
+  /** Whether the route is one of gRPC: its statuses are those of gRPC then. */
+  isGrpcRoute = false;
   authorization = "";
   verdict: "" | "allowed" | "denied" | "limited" | "audited" = "";
   /** Which of its limits a limited request was over. */
@@ -56,7 +58,16 @@ export class LiveExchange {
   error = "";
   /** Code of the MeshError behind `error`, where there was one. */
   errorCode = "";
+  /** The proxy answered itself because of `error`: the status is not the application's. */
+  isLocalAnswer = false;
+  /** Why a retry that the route asks for was not made. */
+  retryRefused: "" | "limit_exceeded" | "overflow" = "";
   attempts = 0;
+  /**
+   * How retrying ended: with a response that needed no further attempt, with no attempts left, with no backend that was ready, or with
+   * a spent budget. "": nothing was to be retried. Retries are `attempts - 1`.
+   */
+  retryOutcome: "" | "success" | "limit" | "overflow" | "budget" = "";
   endpointReason = "";
   queued = -1;
   dialled = -1;
@@ -131,6 +142,34 @@ export class LiveTransport {
   }
 }
 
+/** What is found out about a connection before anything passes: once a connection, so objects are fine here. */
+export type ConnectionEvent =
+  /** Outbound: how the target's policy wants it served. */
+  | {
+      readonly kind: "protocol";
+      readonly protocol: "http/1" | "http/2" | "detect" | "opaq" | "tls";
+      readonly parent: ObjectRef;
+    }
+  /** The first bytes were looked at. */
+  | {
+      readonly kind: "detected";
+      readonly direction: "inbound" | "outbound";
+      /** Inbound: the server of the port. Outbound: the target's parent. */
+      readonly parent: ObjectRef;
+      /** Inbound: of the pod. */
+      readonly port: number;
+      readonly result: "http/1" | "http/2" | "not_http" | "read_timeout" | "error";
+      readonly tookMs: number;
+    }
+  /** Inbound: another proxy said what follows. */
+  | {
+      readonly kind: "transport-header";
+      readonly session: "http/1" | "http/2" | undefined;
+      readonly port: number;
+      readonly name: string;
+      readonly clientId: string;
+    };
+
 export const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Where the proxy reports. Implemented by src/observe/recorder-impl, a fixed list of observers. */
@@ -143,6 +182,8 @@ export interface Recorder {
   requestEnded(exchange: LiveExchange): void;
   /** Last byte, reset, or local answer complete. Exactly once. */
   closed(exchange: LiveExchange): void;
+  /** What became of an accepted connection. Once for each thing that was found out about it. */
+  connection(event: ConnectionEvent): void;
   transportOpened(transport: LiveTransport): void;
   transportClosed(transport: LiveTransport): void;
   /** True while somebody wants header lists on exchanges. */

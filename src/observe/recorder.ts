@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { MeshError } from "../base/error.ts";
-import type { LiveExchange, LiveTransport, Recorder } from "./live-exchange.ts";
+import type { ConnectionEvent, LiveExchange, LiveTransport, Recorder } from "./live-exchange.ts";
 
 /**
  * Somebody who follows exchanges and transports. Called synchronously on the data path, in the order of the list: an
@@ -10,6 +10,7 @@ export interface Observer {
   opened?(exchange: LiveExchange): void;
   responded?(exchange: LiveExchange): void;
   closed?(exchange: LiveExchange): void;
+  connection?(event: ConnectionEvent): void;
   transportOpened?(transport: LiveTransport): void;
   transportClosed?(transport: LiveTransport): void;
 }
@@ -72,6 +73,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (exchange.closed >= 0) return violate(violation("RECORD_CLOSED_TWICE", "closed twice", exchange));
       exchange.closed = clock.monotonic();
       for (const observer of observers) observer.closed?.(exchange);
+    },
+    connection(event) {
+      for (const observer of observers) observer.connection?.(event);
     },
     transportOpened(transport) {
       if (transport.opened < 0) transport.opened = clock.monotonic();

@@ -52,6 +52,11 @@ export class ConfigReader {
     this.problems.push(`${PREFIXES[0]}${suffix} ${why}`);
   }
 
+  /** A variable that belongs to others too, by its whole name; "" when unset. */
+  unprefixed(name: string): string {
+    return this.#env[name]?.trim() ?? "";
+  }
+
   text(suffix: string, fallback: string): string {
     return this.raw(suffix)?.value ?? fallback;
   }

@@ -9,16 +9,13 @@ const NOTHING = /^$/;
 const FALSE = /^false$/;
 
 const IGNORED: readonly (readonly [suffix: RegExp, harmless: RegExp])[] = [
-  // Keys stay in memory; the tap port is bound only for TAP_SVC_NAME.
-  [/^(IDENTITY_DIR|CONTROL_LISTEN_ADDR)$/, ANYTHING],
+  // Keys stay in memory.
+  [/^IDENTITY_DIR$/, ANYTHING],
   [/^INGRESS_MODE$/, FALSE],
-  [/^OUTBOUND_METRICS_HOSTNAME_LABELS$/, FALSE],
-  [/^TAP_SVC_NAME$/, NOTHING],
-  [/^INBOUND_METRICS_AUTHORITY_LABELS$/, NOTHING],
   [/^DESTINATION_PROFILE_INITIAL_TIMEOUT$/, NOTHING],
   [/^INBOUND_GATEWAY_SUFFIXES$/, NOTHING],
-  [/^TRACE_[A-Z_]+$/, NOTHING],
   // Not read by Linkerd's proxy of today either.
+  [/^TRACE_(PROTOCOL|ANNOTATIONS_PATH)$/, ANYTHING],
   [/^INBOUND_PORTS_REQUIRE_(IDENTITY|TLS)$/, NOTHING],
 ];
 

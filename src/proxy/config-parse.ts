@@ -16,6 +16,7 @@ import {
 import { readHttp2Client, readHttp2Server } from "./config-http2.ts";
 import { readIdentity } from "./config-identity.ts";
 import { ignoredWarnings } from "./config-ignored.ts";
+import { readObserve } from "./config-observe.ts";
 import { readSockets } from "./config-sockets.ts";
 
 export interface ParsedProxyConfig {
@@ -121,6 +122,7 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
       connectBackoff: backoffOut,
     },
     metricsRetainIdleMs: reader.durationMs("METRICS_RETAIN_IDLE", 600_000),
+    observe: readObserve(reader, ownNetworks),
     admin: {
       listen: reader.listen("ADMIN_LISTEN_ADDR", { host: "127.0.0.1", port: 4191 }),
       shutdownEnabled: reader.boolean("SHUTDOWN_ENDPOINT_ENABLED", false),

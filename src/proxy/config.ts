@@ -68,6 +68,7 @@ export interface ProxyConfig {
   };
   /** Series of `/metrics` that nothing touched for so long are dropped. */
   readonly metricsRetainIdleMs: number;
+  readonly observe: ObserveConfig;
   readonly admin: { readonly listen: ListenAddress; readonly shutdownEnabled: boolean };
   readonly shutdownGracePeriodMs: number;
 
@@ -99,6 +100,32 @@ export interface ProxyConfig {
   readonly dnsTtl: { readonly minMs: number | undefined; readonly maxMs: number | undefined };
   /** `ip:port` list; empty means the system's resolver. */
   readonly dnsServers: readonly string[];
+}
+
+export interface ObserveConfig {
+  /** Inbound series carry the authority that clients write. */
+  readonly inboundAuthorityLabels: boolean;
+  /** Series of outbound routes carry the hostname that clients write. */
+  readonly hostnameLabels: boolean;
+  /** Tap in Linkerd's protocol, for the one client of this identity; undefined: off. */
+  readonly tap: { readonly listen: ListenAddress; readonly clientName: string } | undefined;
+  /** Undefined: no collector, no spans. */
+  readonly tracing: TracingConfig | undefined;
+}
+
+export interface TracingConfig {
+  readonly collector: ControlAddress;
+  /** Share of requests without a trace for which one is begun, 0 to 1. */
+  readonly samplingRatio: number;
+  /** "" when not given; so are the texts below. */
+  readonly serviceName: string;
+  /** Downward-API file with the pod's labels, one `key="value"` a line. */
+  readonly attributesPath: string | undefined;
+  /** One `key=value` a line. */
+  readonly extraAttributes: string;
+  /** `OTEL_RESOURCE_ATTRIBUTES`: `key=value`, commas between. */
+  readonly otelAttributes: string;
+  readonly hostName: string;
 }
 
 export interface BackoffConfig {

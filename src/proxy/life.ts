@@ -6,7 +6,6 @@ import { VERSION } from "../base/version.ts";
 import { createCredentials, type MeshCredentials } from "../identity/mesh-credentials.ts";
 import { meshClientOptions } from "../identity/mesh-tls.ts";
 import type { ServerPolicy } from "../policy/inbound.ts";
-import { createIdentityMetrics } from "./metrics/identity-metrics.ts";
 import { createObservability, type Observability } from "./admin/observability.ts";
 import { createAdminServer } from "./admin/server.ts";
 import type { BackoffConfig, ControlAddress, ProxyConfig } from "./config.ts";
@@ -20,6 +19,7 @@ import { createDiscovery } from "./discovery/discovery.ts";
 import { createInboundPolicies } from "./discovery/inbound-policies.ts";
 import type { StreamSource } from "./discovery/stream-source.ts";
 import { createIdentityClient } from "./identity-client.ts";
+import { createIdentityMetrics } from "./metrics/identity-metrics.ts";
 import { type AdjustableLog, createAdjustableLog } from "./proxy-log.ts";
 import type { ProxySide } from "./proxy-side.ts";
 import { loadSocketTunings } from "./socket-tunings.ts";
@@ -109,6 +109,8 @@ async function serve(
     version: VERSION,
     identity: config.identity.localName,
     retainIdleMs: config.metricsRetainIdleMs,
+    hasInboundAuthority: config.observe.inboundAuthorityLabels,
+    hasHostname: config.observe.hostnameLabels,
     accessLog: config.accessLog,
     writeAccessLog: (line) => io.stderr(line.endsWith("\n") ? line : `${line}\n`),
   });

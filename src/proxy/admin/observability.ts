@@ -9,7 +9,9 @@ import { createRecorder, type Observer } from "../../observe/recorder.ts";
 import { createRecordRing, type RecordRing } from "../../observe/ring.ts";
 import { createTapHub, type TapHub } from "../../observe/tap-hub.ts";
 import { createWindows, type Windows } from "../../observe/windows.ts";
-import { createExchangeMetrics } from "./exchange-metrics.ts";
+import { createConnectionMetrics } from "../metrics/connection-metrics.ts";
+import { createExchangeMetrics } from "../metrics/exchange-metrics.ts";
+import { createTransportMetrics } from "../metrics/transport-metrics.ts";
 
 export interface ObservabilityOptions {
   readonly clock: Clock;
@@ -17,6 +19,12 @@ export interface ObservabilityOptions {
   readonly version: string;
   /** The proxy's own mesh identity. */
   readonly identity: string;
+  /** Series that nothing touched for so long are dropped, ms; 0: never. Default 10 minutes. */
+  readonly retainIdleMs?: number;
+  /** Whether inbound series have the authority that clients write. Default false. */
+  readonly hasInboundAuthority?: boolean;
+  /** Whether series of outbound routes have the hostname that clients write. Default false. */
+  readonly hasHostname?: boolean;
   readonly accessLog: "off" | "apache" | "json";
   /** Where the access log goes (standard error), one line a call. */
   readonly writeAccessLog: (line: string) => void;
@@ -40,14 +48,28 @@ export interface Observability {
  */
 export function createObservability(options: ObservabilityOptions): Observability {
   const { clock, log, version, identity } = options;
-  const registry = createRegistry({ clock });
+  const registry = createRegistry({
+    clock,
+    ...(options.retainIdleMs === undefined ? {} : { retainIdleMs: options.retainIdleMs }),
+  });
   registerProcessMetrics(registry, { clock, version, read: readProcess });
   const violations = registry.counter("record_violations_total", "Transitions of records in a wrong order");
 
   const ring = createRecordRing({ clock });
   const windows = createWindows({ clock, proxyVersion: version, identity });
   const tap = createTapHub(clock);
-  const observers: Observer[] = [ring, windows, createExchangeMetrics(registry), tap];
+  const exchanges = createExchangeMetrics(registry, {
+    hasInboundAuthority: options.hasInboundAuthority ?? false,
+    hasHostname: options.hasHostname ?? false,
+  });
+  const observers: Observer[] = [
+    ring,
+    windows,
+    exchanges,
+    createTransportMetrics(registry),
+    createConnectionMetrics(registry),
+    tap,
+  ];
   const { accessLog } = options;
   if (accessLog !== "off")
     observers.push(createAccessLog({ format: accessLog, write: options.writeAccessLog }));

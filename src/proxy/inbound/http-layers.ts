@@ -47,6 +47,7 @@ export function applyPolicy(next: InboundHandler, deps: ProxyDependencies): Inbo
       const routeMeta = route?.meta ?? IMPLICIT_ROUTE;
       exchange.live.route = metaKey(routeMeta);
       exchange.live.routeRef = routeMeta;
+      exchange.live.isGrpcRoute = policy.protocol.kind === "grpc";
       if (!isAuthorized(exchange, context, policy, route, deps)) return;
       exchange.record();
       const filters = selected?.rule.filters ?? [];

@@ -25,6 +25,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   DISCOVERY_TIMEOUT: { status: 504, close: true, reason: "discovery timeout" },
   OUTBOUND_INVALID_TARGET: { status: 502, close: true, reason: "invalid target" },
   REQUEST_TIMEOUT: { status: 504, close: false, reason: "request timeout" },
+  PROFILE_TIMEOUT: { status: 504, close: true, reason: "request timeout" },
   DIAL_TIMEOUT: { status: 504, close: true, reason: "connect timeout" },
   TLS_TIMEOUT: { status: 504, close: true, reason: "connect timeout" },
   DIAL_FAILED: { status: 502, close: true },
@@ -75,6 +76,7 @@ export function createRescue(options: RescueOptions): (exchange: ServerExchange,
     if (answer === UNEXPECTED) options.onUnexpected(error);
     exchange.live.error = answer.reason ?? error.message;
     exchange.live.errorCode = error.code;
+    exchange.live.isLocalAnswer = exchange.state === "waiting";
     if (error.code.endsWith("_TIMEOUT") || error.code === "BALANCER_FAILFAST") exchange.live.timedOut = true;
     if (answer.close) exchange.mustClose = true;
     const isInformational = options.isInformational(exchange);

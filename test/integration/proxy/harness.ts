@@ -79,6 +79,8 @@ export class MemoryRecorder implements Recorder {
     exchange.responded = systemClock.monotonic();
   }
 
+  connection(): void {}
+
   requestEnded(exchange: LiveExchange): void {
     if (exchange.requestEnded < 0) exchange.requestEnded = systemClock.monotonic();
   }
@@ -336,6 +338,7 @@ export function createConfig(
     ownNetworks: (options.ownNetworks ?? []).map((text) => tryParseNetwork(text)!),
     http2Client: DEFAULT_H2_SETTINGS,
     metricsRetainIdleMs: 600_000,
+    observe: { inboundAuthorityLabels: false, hostnameLabels: false, tap: undefined, tracing: undefined },
     inbound: {
       listen: { host: HOST, port: ports.directPort },
       listeners: [

@@ -28,6 +28,7 @@ function rescue(cause: unknown, isInformational = true): Answered {
   const recorder = {
     opened() {},
     requestEnded() {},
+    connection() {},
     responded() {},
     closed() {},
     transportOpened() {},

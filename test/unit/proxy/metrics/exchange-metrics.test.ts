@@ -1,16 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRegistry } from "../../../../src/metrics/registry.ts";
+import type { LiveExchange, ObjectRef } from "../../../../src/observe/live-exchange.ts";
 import { createRecorder } from "../../../../src/observe/recorder.ts";
-import { createExchangeMetrics } from "../../../../src/proxy/admin/exchange-metrics.ts";
-import { createIdentityMetrics } from "../../../../src/proxy/admin/identity-metrics.ts";
+import { createExchangeMetrics } from "../../../../src/proxy/metrics/exchange-metrics.ts";
+import { createIdentityMetrics } from "../../../../src/proxy/metrics/identity-metrics.ts";
+import { createTransportMetrics } from "../../../../src/proxy/metrics/transport-metrics.ts";
 import { FakeClock } from "../../../support/clock.ts";
 import { buildExchange, buildTransport } from "../../observe/build-exchange.ts";
 
 function setUp() {
   const clock = new FakeClock();
   const registry = createRegistry({ clock });
-  const recorder = createRecorder({ clock, observers: [createExchangeMetrics(registry)] });
+  const recorder = createRecorder({
+    clock,
+    observers: [createExchangeMetrics(registry), createTransportMetrics(registry)],
+  });
   const samples = (family: string): string[] =>
     registry
       .render()
@@ -21,7 +26,7 @@ function setUp() {
 
 const INBOUND =
   'target_addr="10.0.0.2:8080",target_ip="10.0.0.2",target_port="8080",tls="true",client_id="web.demo",srv_group="",srv_kind="default",' +
-  'srv_name="all-unauthenticated",route_group="",route_kind="default",route_name="default",authz_group="",authz_kind="default",' +
+  'srv_name="all-unauthenticated",srv_port="8080",route_group="",route_kind="default",route_name="default",authz_group="",authz_kind="default",' +
   'authz_name="all-unauthenticated"';
 
 test("metrics of an inbound request carry upstream's labels", () => {
@@ -31,20 +36,19 @@ test("metrics of an inbound request carry upstream's labels", () => {
   clock.advance(7);
   exchange.status = 200;
   recorder.responded(exchange);
-  assert.deepEqual(samples("request_total"), [
-    `request_total{direction="inbound",authority="books.demo:80",${INBOUND}} 1`,
-  ]);
+  assert.deepEqual(samples("request_total"), [`request_total{direction="inbound",${INBOUND}} 1`]);
   assert.deepEqual(samples("response_total"), [], "not before it ends");
   recorder.closed(exchange);
   assert.deepEqual(samples("response_total"), [
-    `response_total{direction="inbound",authority="books.demo:80",${INBOUND},status_code="200",classification="success",grpc_status="",error=""} 1`,
+    `response_total{direction="inbound",${INBOUND},status_code="200",classification="success",grpc_status="",error=""} 1`,
   ]);
   const buckets = samples("response_latency_ms_bucket");
   assert.equal(buckets.length, 26);
   assert.match(buckets[4]!, /status_code="200",le="5"\} 0$/);
   assert.match(buckets[5]!, /status_code="200",le="10"\} 1$/);
+  const tls = 'tls="true",client_id="web.demo"';
   assert.deepEqual(samples("inbound_http_authz_allow_total"), [
-    `inbound_http_authz_allow_total{direction="inbound",${INBOUND}} 1`,
+    `inbound_http_authz_allow_total{${INBOUND.replace(`${tls},`, "")},${tls}} 1`,
   ]);
 });
 
@@ -79,14 +83,15 @@ test("metrics count denials, refusals of the proxy and opaque connections in the
     recorder.closed(exchange);
   };
   run({ status: 403, verdict: "denied", error: "unauthorized" });
-  run({ status: 504, error: "failfast: no endpoint was ready for 3s", timedOut: true });
+  run({ status: 504, error: "failfast", errorCode: "BALANCER_FAILFAST", timedOut: true });
   run({ protocol: "opaque", verdict: "denied" }, false);
   run(
     {
       protocol: "opaque",
       direction: "outbound",
       server: "10.0.0.9:6379",
-      error: "connection refused",
+      error: "cannot connect",
+      errorCode: "DIAL_FAILED",
       verdict: "",
     },
     false,
@@ -95,7 +100,7 @@ test("metrics count denials, refusals of the proxy and opaque connections in the
   assert.equal(samples("inbound_tcp_authz_deny_total").length, 1);
   assert.deepEqual(samples("inbound_http_errors_total"), [
     'inbound_http_errors_total{error="failfast",target_addr="10.0.0.2:8080",target_ip="10.0.0.2",target_port="8080",srv_group="",' +
-      'srv_kind="default",srv_name="all-unauthenticated"} 1',
+      'srv_kind="default",srv_name="all-unauthenticated",srv_port="8080"} 1',
   ]);
   assert.deepEqual(samples("outbound_tcp_errors_total"), [
     'outbound_tcp_errors_total{target_addr="10.0.0.9:6379",target_ip="10.0.0.9",target_port="6379",error="i/o"} 1',
@@ -153,4 +158,217 @@ test("identity metrics say when the certificate was renewed and when it ends", (
     'control_identity_cert_refreshes_total{result="error"} 1',
     'control_identity_cert_refreshes_total{result="ok"} 1',
   ]);
+});
+
+const WEB = ref("core", "Service", "web", { namespace: "demo", port: 80 });
+const ROUTE = ref("gateway.networking.k8s.io", "HTTPRoute", "web-split", { namespace: "demo" });
+const BACKEND = ref("core", "Service", "web-v2", { namespace: "demo", port: 8080 });
+
+function ref(
+  group: string,
+  kind: string,
+  name: string,
+  rest: { namespace?: string; port?: number } = {},
+): ObjectRef {
+  return { group, kind, name, namespace: "", section: "", port: 0, ...rest };
+}
+
+const PARENT_AND_ROUTE =
+  'parent_group="core",parent_kind="Service",parent_namespace="demo",parent_name="web",parent_port="80",parent_section_name="",' +
+  'route_group="gateway.networking.k8s.io",route_kind="HTTPRoute",route_namespace="demo",route_name="web-split"';
+const TO_BACKEND =
+  'backend_group="core",backend_kind="Service",backend_namespace="demo",backend_name="web-v2",backend_port="8080",backend_section_name=""';
+
+function outbound(fields: Partial<LiveExchange> = {}): LiveExchange {
+  return buildExchange({
+    direction: "outbound",
+    server: "10.0.0.9:80",
+    verdict: "",
+    parentRef: WEB,
+    routeRef: ROUTE,
+    backendRef: BACKEND,
+    ...fields,
+  });
+}
+
+test("metrics of outbound routes time the whole exchange, and the backend from the end of the request", () => {
+  const { clock, recorder, samples } = setUp();
+  const exchange = outbound();
+  recorder.opened(exchange);
+  clock.advance(100);
+  exchange.countRequest(64);
+  exchange.countRequest(2000);
+  exchange.queued = clock.monotonic();
+  recorder.requestEnded(exchange);
+  clock.advance(40);
+  exchange.status = 200;
+  recorder.responded(exchange);
+  exchange.countResponse(20_000);
+  recorder.closed(exchange);
+  assert.deepEqual(samples("outbound_http_route_request_statuses_total"), [
+    `outbound_http_route_request_statuses_total{${PARENT_AND_ROUTE},hostname="",http_status="200",error=""} 1`,
+  ]);
+  assert.deepEqual(samples("outbound_http_route_request_duration_seconds_sum"), [
+    `outbound_http_route_request_duration_seconds_sum{${PARENT_AND_ROUTE},hostname=""} 0.14`,
+  ]);
+  assert.deepEqual(samples("outbound_http_route_backend_requests_total"), [
+    `outbound_http_route_backend_requests_total{${PARENT_AND_ROUTE},${TO_BACKEND}} 1`,
+  ]);
+  assert.deepEqual(samples("outbound_http_route_backend_response_duration_seconds_sum"), [
+    `outbound_http_route_backend_response_duration_seconds_sum{${PARENT_AND_ROUTE},${TO_BACKEND}} 0.04`,
+  ]);
+  assert.deepEqual(
+    samples("outbound_http_route_request_frame_size_bytes_bucket").map((line) =>
+      line.slice(line.indexOf("le=")),
+    ),
+    ['le="128"} 1', 'le="1024"} 1', 'le="10240"} 2', 'le="+Inf"} 2'],
+  );
+  assert.deepEqual(samples("outbound_http_route_backend_response_frame_size_bytes_sum"), [
+    `outbound_http_route_backend_response_frame_size_bytes_sum{${PARENT_AND_ROUTE},${TO_BACKEND}} 20000`,
+  ]);
+});
+
+test("metrics of outbound routes say why the proxy answered itself, and what retries came to", () => {
+  const { recorder, samples } = setUp();
+  const run = (fields: Partial<LiveExchange>): void => {
+    const exchange = outbound(fields);
+    recorder.opened(exchange);
+    recorder.responded(exchange);
+    recorder.closed(exchange);
+  };
+  run({ status: 504, error: "failfast", errorCode: "BALANCER_FAILFAST", isLocalAnswer: true });
+  run({ status: 200, attempts: 3 });
+  run({ status: 503, attempts: 2, retryRefused: "limit_exceeded" });
+  run({ status: 503, retryRefused: "overflow" });
+  const labels = `${PARENT_AND_ROUTE},hostname=""`;
+  assert.deepEqual(samples("outbound_http_route_request_statuses_total"), [
+    `outbound_http_route_request_statuses_total{${labels},http_status="",error="FAIL_FAST"} 1`,
+    `outbound_http_route_request_statuses_total{${labels},http_status="200",error=""} 1`,
+    `outbound_http_route_request_statuses_total{${labels},http_status="503",error=""} 2`,
+  ]);
+  const retries = ["requests", "successes", "limit_exceeded", "overflow"].map(
+    (what) => samples(`outbound_http_route_retry_${what}_total`)[0]?.split("} ")[1],
+  );
+  assert.deepEqual(retries, ["3", "1", "1", "1"]);
+});
+
+test("metrics of gRPC routes carry the names of gRPC's statuses; a call without one is UNKNOWN", () => {
+  const { recorder, samples } = setUp();
+  for (const grpcStatus of [0, 14, -1]) {
+    const exchange = outbound({ protocol: "grpc", isGrpcRoute: true, status: 200, grpcStatus });
+    recorder.opened(exchange);
+    recorder.responded(exchange);
+    recorder.closed(exchange);
+  }
+  assert.deepEqual(
+    samples("outbound_grpc_route_request_statuses_total").map(
+      (line) => /grpc_status="(\w*)",error=""/.exec(line)?.[1],
+    ),
+    ["OK", "UNAVAILABLE", "UNKNOWN"],
+  );
+});
+
+test("metrics of inbound routes count by server, port and route", () => {
+  const { recorder, samples } = setUp();
+  const exchange = buildExchange({
+    status: 200,
+    parentRef: ref("policy.meshctl.io", "Server", "web"),
+    routeRef: ref("", "default", "default"),
+  });
+  recorder.opened(exchange);
+  recorder.responded(exchange);
+  recorder.closed(exchange);
+  const labels =
+    'parent_group="policy.meshctl.io",parent_kind="Server",parent_name="web",parent_port="8080",route_group="",route_kind="default",route_name="default"';
+  assert.deepEqual(samples("inbound_http_requests_total"), [`inbound_http_requests_total{${labels}} 1`]);
+  assert.deepEqual(samples("inbound_http_statuses_total"), [
+    `inbound_http_statuses_total{${labels},status="200"} 1`,
+  ]);
+  assert.deepEqual(samples("inbound_http_request_duration_seconds_count"), [
+    `inbound_http_request_duration_seconds_count{${labels}} 1`,
+  ]);
+});
+
+test("metrics name the limit that a request was over, and servers without a route for it", () => {
+  const { recorder, samples } = setUp();
+  const run = (fields: Partial<LiveExchange>): void => {
+    const exchange = buildExchange(fields);
+    recorder.opened(exchange);
+    recorder.responded(exchange);
+    recorder.closed(exchange);
+  };
+  const limit = {
+    status: 429,
+    verdict: "limited",
+    authorization: "policy.meshctl.io/HTTPLocalRateLimitPolicy/gentle",
+    error: "rate limited",
+    errorCode: "REQUEST_RATE_LIMITED",
+  } as const;
+  run({ ...limit, limitScope: "total" });
+  run({ ...limit, limitScope: "identity" });
+  run({
+    status: 404,
+    verdict: "",
+    route: "",
+    authorization: "",
+    error: "no route",
+    errorCode: "ROUTE_NOT_FOUND",
+  });
+  assert.deepEqual(
+    samples("inbound_http_local_ratelimit_total").map((line) => /ratelimit_name.*/.exec(line)?.[0]),
+    [
+      'ratelimit_name="gentle",ratelimit_scope="total"} 1',
+      'ratelimit_name="gentle",ratelimit_scope="identity"} 1',
+    ],
+  );
+  assert.equal(samples("inbound_http_route_not_found_total").length, 1);
+  assert.deepEqual(samples("inbound_http_errors_total"), [], "all of these have families of their own");
+});
+
+test("metrics of connections that are forwarded unread count by route, with why they ended", () => {
+  const { recorder, samples } = setUp();
+  const run = (fields: Partial<LiveExchange>): void => {
+    const exchange = outbound({ protocol: "opaque", target: "db.demo.svc.cluster.local:5432", ...fields });
+    recorder.opened(exchange);
+    recorder.closed(exchange);
+  };
+  run({});
+  run({ error: "refused", errorCode: "OUTBOUND_FORBIDDEN" });
+  run({ protocol: "tls", authority: "db.example.com" });
+  const target = 'target_ip="db.demo.svc.cluster.local",target_port="5432"';
+  assert.deepEqual(samples("outbound_tcp_route_open_total"), [
+    `outbound_tcp_route_open_total{${PARENT_AND_ROUTE},${target}} 2`,
+  ]);
+  assert.deepEqual(samples("outbound_tcp_route_close_total"), [
+    `outbound_tcp_route_close_total{${PARENT_AND_ROUTE},${target},error=""} 1`,
+    `outbound_tcp_route_close_total{${PARENT_AND_ROUTE},${target},error="forbidden"} 1`,
+  ]);
+  assert.match(samples("outbound_tls_route_close_total")[0]!, /hostname="db.example.com",error=""\} 1$/);
+});
+
+test("exchanges that look alike count in one series although their objects were renewed", () => {
+  const { recorder, samples } = setUp();
+  for (const routeRef of [ROUTE, { ...ROUTE }, ROUTE]) {
+    const exchange = outbound({ status: 200, routeRef });
+    recorder.opened(exchange);
+    recorder.responded(exchange);
+    recorder.closed(exchange);
+  }
+  assert.match(samples("outbound_http_route_request_statuses_total").join("\n"), /^[^\n]*\} 3$/);
+  assert.match(samples("response_total").join("\n"), /^[^\n]*\} 3$/);
+});
+
+test("authorities of inbound requests make series only where that was asked for", () => {
+  const clock = new FakeClock();
+  const registry = createRegistry({ clock });
+  const metrics = createExchangeMetrics(registry, { hasInboundAuthority: true, hasHostname: true });
+  const recorder = createRecorder({ clock, observers: [metrics] });
+  for (const exchange of [buildExchange({ status: 200 }), outbound({ status: 200, authority: "web:80" })]) {
+    recorder.opened(exchange);
+    recorder.responded(exchange);
+    recorder.closed(exchange);
+  }
+  const text = registry.render();
+  assert.match(text, /^request_total\{direction="inbound",authority="books.demo:80"/m);
+  assert.match(text, /^outbound_http_route_request_statuses_total\{.*hostname="web",/m);
 });

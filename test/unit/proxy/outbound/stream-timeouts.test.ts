@@ -34,6 +34,7 @@ function limited(timeouts: Partial<OutboundRule["timeouts"]>, hasBody = false) {
     wantsHeaders: false,
     opened() {},
     requestEnded() {},
+    connection() {},
     responded() {},
     closed() {},
     transportOpened() {},
