@@ -60,8 +60,6 @@ export class LiveExchange {
   errorCode = "";
   /** The proxy answered itself because of `error`: the status is not the application's. */
   isLocalAnswer = false;
-  /** Why a retry that the route asks for was not made. */
-  retryRefused: "" | "limit_exceeded" | "overflow" = "";
   attempts = 0;
   /**
    * How retrying ended: with a response that needed no further attempt, with no attempts left, with no backend that was ready, or with

@@ -119,8 +119,7 @@ export class OutboundRoutes {
         seconds.observe((live.closed - live.opened) / 1000);
         addRequestFrames(frames, live);
         statuses.of(live).add(1);
-        if (live.attempts > 1) countRetries(family, labels, live);
-        else if (live.retryRefused !== "") family.retries[live.retryRefused].add(1, labels);
+        if (live.attempts > 1 || live.retryOutcome !== "") countRetries(family, labels, live);
         backend?.closed(live);
       },
     };
@@ -130,9 +129,11 @@ export class OutboundRoutes {
 type OutboundFamily = ReturnType<typeof declareOutbound>;
 
 function countRetries(family: OutboundFamily, labels: Labels, live: LiveExchange): void {
-  family.retries.requests.add(live.attempts - 1, labels);
-  if (live.retryRefused !== "") family.retries[live.retryRefused].add(1, labels);
-  else if (live.errorCode === "") family.retries.successes.add(1, labels);
+  const { retries } = family;
+  if (live.attempts > 1) retries.requests.add(live.attempts - 1, labels);
+  if (live.retryOutcome === "success") retries.successes.add(1, labels);
+  else if (live.retryOutcome === "limit") retries.limitExceeded.add(1, labels);
+  else if (live.retryOutcome !== "") retries.overflow.add(1, labels);
 }
 
 function declareOutbound(registry: Registry, kind: RouteKind) {
@@ -187,7 +188,7 @@ function declareOutbound(registry: Registry, kind: RouteKind) {
         "Requests that were answered after a retry",
         withHost,
       ),
-      limit_exceeded: registry.counter(
+      limitExceeded: registry.counter(
         name("retry_limit_exceeded_total"),
         "Requests that were to be retried and had no attempt left",
         withHost,

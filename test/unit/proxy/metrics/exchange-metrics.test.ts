@@ -237,9 +237,9 @@ test("metrics of outbound routes say why the proxy answered itself, and what ret
     recorder.closed(exchange);
   };
   run({ status: 504, error: "failfast", errorCode: "BALANCER_FAILFAST", isLocalAnswer: true });
-  run({ status: 200, attempts: 3 });
-  run({ status: 503, attempts: 2, retryRefused: "limit_exceeded" });
-  run({ status: 503, retryRefused: "overflow" });
+  run({ status: 200, attempts: 3, retryOutcome: "success" });
+  run({ status: 503, attempts: 2, retryOutcome: "limit" });
+  run({ status: 503, retryOutcome: "overflow" });
   const labels = `${PARENT_AND_ROUTE},hostname=""`;
   assert.deepEqual(samples("outbound_http_route_request_statuses_total"), [
     `outbound_http_route_request_statuses_total{${labels},http_status="",error="FAIL_FAST"} 1`,
