@@ -30,7 +30,7 @@ export const PAIR_MISSING = process.platform !== "linux" && "needs all of 127.0.
 
 export interface PairOptions {
   /** How the service's port speaks; `opaque`: its bytes are not looked at on either side. Default `detect`. */
-  readonly protocol?: "detect" | "opaque" | "http2";
+  readonly protocol?: "detect" | "opaque" | "http1" | "http2";
   /** How many server pods there are; each is a proxy and an application of its own. Default 1. */
   readonly servers?: number;
   /** Variables of the proxies, by suffix. */
@@ -279,6 +279,7 @@ function servicePolicy({ port, protocol }: Sayings) {
       value: { timeout: ms(10_000), opaque: routes, http1: routes, http2: routes },
     },
     opaque: { case: "opaque", value: routes },
+    http1: { case: "http1", value: routes },
     http2: { case: "http2", value: routes },
   };
   return {
@@ -291,6 +292,7 @@ function serverPolicy({ protocol }: Sayings) {
   const kinds = {
     detect: { case: "detect", value: { timeout: ms(10_000) } },
     opaque: { case: "opaque", value: {} },
+    http1: { case: "http1", value: {} },
     http2: { case: "http2", value: {} },
   };
   return {
