@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
 import { type Found, lookAtFirstBytes } from "../../net/first-bytes.ts";
+import type { ConnectionEvent } from "../../observe/live-exchange.ts";
 import { DETECT_BYTES_MIN, detectHttp, type HttpDetection } from "../../wire/http-detect.ts";
 
 /**
@@ -29,6 +30,23 @@ export async function detectConnection(socket: Duplex, clock: Clock): Promise<Co
       return { kind: first.some ? "not-http" : "silent" };
     default:
       return first;
+  }
+}
+
+/** What metrics call an outcome. A client that is silent may yet speak: its time is over. */
+export function detectionWord(
+  kind: string,
+): Extract<ConnectionEvent, { readonly kind: "detected" }>["result"] {
+  switch (kind) {
+    case "http/1":
+    case "http/2":
+      return kind;
+    case "silent":
+      return "read_timeout";
+    case "closed":
+      return "error";
+    default:
+      return "not_http";
   }
 }
 

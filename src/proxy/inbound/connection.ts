@@ -10,7 +10,7 @@ import { metaKey } from "../../policy/meta.ts";
 import { type Accepted, clientAddress, releaseTransport } from "../accept/accepted.ts";
 import { acceptDirect, sniffTls, terminateTls } from "../accept/terminate-tls.ts";
 import type { ProxyDependencies, Watched } from "../dependencies.ts";
-import { detectConnection } from "../detect/detect-http.ts";
+import { detectConnection, detectionWord, SILENCE_MS } from "../detect/detect-http.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
 import { createServerConnection } from "../http/create-server-connection.ts";
 import type { HttpHandler } from "../http/server-connection.ts";
@@ -61,7 +61,9 @@ export async function serveInbound(
   shared: InboundShared,
 ): Promise<void> {
   const policy = shared.deps.inboundPolicies.watch(target.port);
-  await guarded(socket, target, policy, shared, () => classify(socket, policy.current, shared.deps));
+  await guarded(socket, target, policy, shared, () =>
+    classify(socket, target.port, policy.current, shared.deps),
+  );
 }
 
 /** Serves a connection to the proxy port itself, from another proxy. */
@@ -77,6 +79,8 @@ export async function serveDirect(
   try {
     const direct = await acceptDirect(socket, deps);
     const { header, identity } = direct;
+    const { session, port, name = "" } = header;
+    deps.recorder.connection({ kind: "transport-header", session, port, name, clientId: identity });
     if (header.name !== undefined) {
       direct.socket.destroy();
       throw new MeshError({
@@ -136,7 +140,12 @@ async function guarded(
   }
 }
 
-async function classify(socket: Socket, policy: ServerPolicy, deps: ProxyDependencies): Promise<Classified> {
+async function classify(
+  socket: Socket,
+  port: number,
+  policy: ServerPolicy,
+  deps: ProxyDependencies,
+): Promise<Classified> {
   const { kind } = policy.protocol;
   if (kind === "opaque") return plain(socket, "port_skipped", "opaque");
   const sniff = await sniffTls(socket, deps);
@@ -149,25 +158,33 @@ async function classify(socket: Socket, policy: ServerPolicy, deps: ProxyDepende
   if (sniff.kind === "hello") {
     const secured = await terminateTls(socket, undefined, deps);
     const detected =
-      kind === "tls" ? ({ as: "opaque" } as const) : await detectAs(secured.socket, kind, true, deps);
+      kind === "tls" ? ({ as: "opaque" } as const) : await detectAs(secured.socket, port, policy, true, deps);
     return { socket: secured.socket, identity: secured.identity, meshTls: true, tls: "true", ...detected };
   }
   // Silence was waited for already: whoever has nothing to say is not asked again.
   const isSilent = sniff.kind === "silent";
   if (kind === "tls") return plain(socket, "no_tls_from_remote", "opaque");
-  if (isSilent && kind === "detect") return plain(socket, "no_tls_from_remote", "silent");
-  return { ...plain(socket, "no_tls_from_remote", "opaque"), ...(await detectAs(socket, kind, false, deps)) };
+  if (isSilent && kind === "detect") {
+    noteDetection("silent", SILENCE_MS, port, policy, deps);
+    return plain(socket, "no_tls_from_remote", "silent");
+  }
+  const detected = await detectAs(socket, port, policy, false, deps);
+  return { ...plain(socket, "no_tls_from_remote", "opaque"), ...detected };
 }
 
 async function detectAs(
   socket: Duplex,
-  kind: "detect" | "http1" | "http2" | "grpc",
+  port: number,
+  policy: ServerPolicy,
   isMeshed: boolean,
-  { clock }: ProxyDependencies,
+  deps: ProxyDependencies,
 ): Promise<Pick<Classified, "as" | "rest">> {
+  const { kind } = policy.protocol;
   if (kind === "http2" || kind === "grpc") return { as: "http/2" };
   if (kind === "http1" && !isMeshed) return { as: "http/1" };
-  const detected = await detectConnection(socket, clock);
+  const startedAt = deps.clock.monotonic();
+  const detected = await detectConnection(socket, deps.clock);
+  noteDetection(detected.kind, deps.clock.monotonic() - startedAt, port, policy, deps);
   switch (detected.kind) {
     case "silent":
       return { as: kind === "http1" ? "http/1" : "silent" };
@@ -178,6 +195,17 @@ async function detectAs(
     default:
       return { as: detected.kind };
   }
+}
+
+function noteDetection(
+  detected: string,
+  tookMs: number,
+  port: number,
+  policy: ServerPolicy,
+  { recorder }: ProxyDependencies,
+): void {
+  const result = detectionWord(detected);
+  recorder.connection({ kind: "detected", direction: "inbound", parent: policy.meta, port, result, tookMs });
 }
 
 /** A client that says no more has no request; a server that is not of HTTP may have something to say to it all the same. */

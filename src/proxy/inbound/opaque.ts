@@ -60,7 +60,7 @@ export function serveOpaqueInbound(options: InboundOpaqueOptions): void {
     deps.log.info("connection allowed by audit", { client: context.client, server: live.parent });
   }
   const unsubscribe = policy.onChange((current) => {
-    if (!authorize(current).allowed) forwarded.cut("authorization was withdrawn");
+    if (!authorize(current).allowed) forwarded.cut("authorization was withdrawn", "AUTHORIZATION_WITHDRAWN");
   });
   const forwarded = forwardOpaque({
     accepted: {

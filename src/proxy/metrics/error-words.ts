@@ -31,7 +31,9 @@ const WORDS: Readonly<Record<string, Words>> = {
   TLS_DETECT_TIMEOUT: { counted: "tls detection timeout", route: "UNKNOWN" },
   GATEWAY_LOOP: { counted: "gateway loop", route: "UNKNOWN" },
   GATEWAY_DOMAIN_INVALID: { counted: "gateway domain invalid", route: "UNKNOWN" },
+  PROXY_STOPPING: { counted: "", route: "UNKNOWN" },
   // These have families of their own.
+  AUTHORIZATION_WITHDRAWN: { counted: "", route: "UNKNOWN" },
   REQUEST_UNAUTHORIZED: { counted: "", route: "UNKNOWN" },
   REQUEST_RATE_LIMITED: { counted: "", route: "UNKNOWN" },
   ROUTE_NOT_FOUND: { counted: "", route: "UNKNOWN" },

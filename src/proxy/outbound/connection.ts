@@ -6,7 +6,7 @@ import type { OutboundPolicy } from "../../policy/outbound.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import { sniffTls } from "../accept/terminate-tls.ts";
 import type { OutboundTarget, ProxyDependencies, Watched } from "../dependencies.ts";
-import { detectConnection } from "../detect/detect-http.ts";
+import { detectConnection, detectionWord } from "../detect/detect-http.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
 import { createServerConnection } from "../http/create-server-connection.ts";
 import type { HttpHandler } from "../http/server-connection.ts";
@@ -80,7 +80,9 @@ async function serveByProtocol(
   watched: Watched<OutboundPolicy>,
   shared: OutboundShared,
 ): Promise<void> {
-  const { protocol } = watched.current;
+  const { protocol, meta } = watched.current;
+  const { recorder, clock } = shared.deps;
+  recorder.connection({ kind: "protocol", protocol: PROTOCOL_WORDS[protocol], parent: meta });
   const asHttp = (version: HttpVersion): void =>
     serveHttp(accepted, version, targetName(target), shared, {
       handle: (exchange) => shared.requests.handle(exchange, watched.current),
@@ -91,8 +93,14 @@ async function serveByProtocol(
   }
   const { deps, backends, liveSet } = shared;
   const hello = protocol === "tls" ? await sniffTls(accepted.socket, deps) : undefined;
+  const startedAt = clock.monotonic();
   const detected =
-    protocol === "detect" ? await detectConnection(accepted.socket, deps.clock) : (hello ?? NOT_DETECTED);
+    protocol === "detect" ? await detectConnection(accepted.socket, clock) : (hello ?? NOT_DETECTED);
+  if (protocol === "detect") {
+    const result = detectionWord(detected.kind);
+    const tookMs = clock.monotonic() - startedAt;
+    recorder.connection({ kind: "detected", direction: "outbound", parent: meta, port: 0, result, tookMs });
+  }
   if (detected.kind === "closed") {
     accepted.socket.destroy();
     accepted.released("");
@@ -111,6 +119,16 @@ async function serveByProtocol(
     });
   }
 }
+
+/** What metrics call the protocols of policies. */
+const PROTOCOL_WORDS = {
+  detect: "detect",
+  opaque: "opaq",
+  http1: "http/1",
+  http2: "http/2",
+  grpc: "http/2",
+  tls: "tls",
+} as const;
 
 const NOT_DETECTED = { kind: "not-http" } as const;
 

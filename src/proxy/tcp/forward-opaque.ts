@@ -31,8 +31,8 @@ export interface ForwardOptions {
 
 /** A forwarded connection that can be cut from outside. */
 export interface Forwarded {
-  /** @param reason short phrase for the record */
-  cut(reason: string): void;
+  /** @param reason short phrase for the record. @param code for its `errorCode` */
+  cut(reason: string, code?: string): void;
 }
 
 /** Forwards a connection as opaque bytes: one record for the whole. */
@@ -72,9 +72,12 @@ class OpaqueForward implements Forwarded, Drainable {
     else this.#commit(dialled);
   }
 
-  cut(reason: string): void {
+  cut(reason: string, code = ""): void {
     const { live, accepted } = this.#options;
-    if (live.error === "") live.error = reason;
+    if (live.error === "") {
+      live.error = reason;
+      live.errorCode = code;
+    }
     this.#abort.abort();
     if (this.#splice) this.#splice.destroy();
     else accepted.socket.destroy();
@@ -85,11 +88,11 @@ class OpaqueForward implements Forwarded, Drainable {
   }
 
   destroy(): void {
-    this.cut("proxy is shutting down");
+    this.cut("proxy is shutting down", "PROXY_STOPPING");
   }
 
   /** A paused socket does not tell that its client left; one that breaks does. */
-  readonly #onClientClosed = (): void => this.cut("client closed the connection");
+  readonly #onClientClosed = (): void => this.cut("client closed the connection", "CLIENT_GONE");
 
   async #speculate(dialled: Promise<DialledServer>, onHttp: (version: HttpVersion) => void): Promise<void> {
     const { accepted, clock, liveSet } = this.#options;
