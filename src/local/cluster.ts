@@ -141,9 +141,12 @@ async function assemble(
   const leftovers = await killLeftovers(dir, clock);
   if (leftovers > 0) progress(`ended ${leftovers} processes of a cluster that was killed here`);
   const podsDir = join(dir, "pods");
-  await rm(podsDir, { recursive: true, force: true });
-  await mkdir(podsDir, { mode: 0o700 });
-  undo.push(() => rm(podsDir, { recursive: true, force: true, maxRetries: 3 }));
+  const claimsDir = join(dir, "claims");
+  for (const folder of [podsDir, claimsDir]) {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { mode: 0o700 });
+    undo.push(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
+  }
 
   const addresses = createClusterAddresses(claim.octet);
   const server = await createApiServer({
@@ -164,7 +167,7 @@ async function assemble(
     answer: (question) => answerFromObjects(objects, clusterDomain, question),
   });
   undo.push(() => dns.close());
-  const kubelet = startNodeKubelet(options, { server, addresses, dns, clusterDomain, podsDir });
+  const kubelet = startNodeKubelet(options, { server, addresses, dns, clusterDomain, podsDir, claimsDir });
   undo.push(() => kubelet.stop(STOP_GRACE_MS));
   server.setPodBackend(kubelet.podBackend);
   const serviceAddressOf = pickInTurn(objects);
@@ -173,6 +176,7 @@ async function assemble(
   const base = { objects, clock, log };
   const controllers = startControllers(base, {
     caPem: server.caPem,
+    claimsDir,
     namespacedResources: () => namespacedResources(objects),
     ownableResources: ownableResources(),
     finalizeNamespace: (namespace) => finalizeNamespace(objects, namespace),
@@ -206,7 +210,12 @@ interface Parts {
 
 function startNodeKubelet(
   options: LocalClusterOptions,
-  parts: Parts & { readonly dns: DnsServer; readonly clusterDomain: string; readonly podsDir: string },
+  parts: Parts & {
+    readonly dns: DnsServer;
+    readonly clusterDomain: string;
+    readonly podsDir: string;
+    readonly claimsDir: string;
+  },
 ): Kubelet {
   const { clock, log, env } = options;
   const { server, addresses, dns } = parts;
@@ -230,6 +239,7 @@ function startNodeKubelet(
       clusterDomain: parts.clusterDomain,
       dnsServer: dns.address,
       podsDir: parts.podsDir,
+      claimsDir: parts.claimsDir,
       node: { name: NODE_NAME, ip: addresses.node, cpus: availableParallelism(), memoryBytes: totalmem() },
       mintToken: async ({ namespace, serviceAccount, audiences, expirationSeconds, pod }) => {
         const issued = server.mintToken(namespace, serviceAccount, audiences, expirationSeconds, {

@@ -120,6 +120,7 @@ const ROWS: readonly Row[] = [
     generation: true,
     sub: [STATUS("DaemonSet")],
   },
+  { group: "apps", plural: "controllerrevisions", kind: "ControllerRevision" },
   {
     group: "batch",
     plural: "cronjobs",

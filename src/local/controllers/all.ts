@@ -1,17 +1,24 @@
 import type { KubeObject } from "../../base/kube-object.ts";
 import type { ResourceRef } from "../../kube/source.ts";
 import type { Controller, ControllerContext } from "./controller.ts";
+import { startCronJobController } from "./cron-job.ts";
+import { startDaemonSetController } from "./daemon-set.ts";
 import { startDeploymentController } from "./deployment.ts";
 import { startEndpointsController } from "./endpoints.ts";
 import { createEventRecorder } from "./events.ts";
 import { startGarbageCollector } from "./garbage.ts";
+import { startJobController } from "./job.ts";
 import { startNamespaceController } from "./namespaces.ts";
 import { startNotSupportedController } from "./not-supported.ts";
 import { startReplicaSetController } from "./replica-set.ts";
 import { startServiceAccountController } from "./service-accounts.ts";
+import { startStatefulSetController } from "./stateful-set.ts";
+import { startVolumeClaimController } from "./volume-claims.ts";
 
 export interface ControllersOptions {
   readonly caPem: string;
+  /** Directory of the folders that volume claims are bound to. */
+  readonly claimsDir: string;
   readonly namespacedResources: () => readonly ResourceRef[];
   readonly ownableResources: readonly ResourceRef[];
   readonly finalizeNamespace: (namespace: KubeObject) => Promise<void>;
@@ -36,6 +43,11 @@ export function startControllers(
       namespacedResources: options.namespacedResources,
       finalize: options.finalizeNamespace,
     }),
+    startDaemonSetController(contextOf("daemonset-controller")),
+    startStatefulSetController(contextOf("statefulset-controller")),
+    startJobController(contextOf("job-controller")),
+    startCronJobController(contextOf("cronjob-controller")),
+    startVolumeClaimController(contextOf("persistentvolume-binder"), options.claimsDir),
     startNotSupportedController(contextOf("local-cluster")),
   ];
   return {

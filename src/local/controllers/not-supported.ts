@@ -1,11 +1,11 @@
-import { CRON_JOBS, DAEMON_SETS, JOBS, REPLICATION_CONTROLLERS, STATEFUL_SETS } from "../resources.ts";
+import { REPLICATION_CONTROLLERS } from "../resources.ts";
 import type { Controller, ControllerContext } from "./controller.ts";
 
 /**
  * Says on the objects of kinds that are stored but not run yet that nothing will happen, so that nobody waits for it.
  */
 export function startNotSupportedController({ objects, events }: ControllerContext): Controller {
-  const stops = [STATEFUL_SETS, DAEMON_SETS, JOBS, CRON_JOBS, REPLICATION_CONTROLLERS].map((resource) =>
+  const stops = [REPLICATION_CONTROLLERS].map((resource) =>
     objects.watch(resource, (type, object) => {
       if (type !== "ADDED") return;
       events.record(

@@ -108,7 +108,11 @@ export function resolveFenceposts(
   return { maxSurge: surge, maxUnavailable: Math.min(unavailable, replicas) };
 }
 
-function resolveShare(value: number | string, total: number, round: (value: number) => number): number {
+export function resolveShare(
+  value: number | string,
+  total: number,
+  round: (value: number) => number,
+): number {
   if (typeof value === "number") return value;
   const percent = /^(\d+)%$/.exec(value);
   return percent ? round((Number(percent[1]) * total) / 100) : Number(value) || 0;

@@ -4,7 +4,7 @@ import { isPodFinished } from "../controllers/pod-readiness.ts";
 import { WorkQueue } from "../controllers/work-queue.ts";
 import type { PodAddressPool } from "../network/addresses.ts";
 import type { PodBackend } from "../object-api.ts";
-import { CONFIG_MAPS, objectKey, PODS, SECRETS, splitKey } from "../resources.ts";
+import { CONFIG_MAPS, objectKey, PERSISTENT_VOLUME_CLAIMS, PODS, SECRETS, splitKey } from "../resources.ts";
 import { createPodBackend } from "./pod-backend.ts";
 import type { PodWorkerSettings } from "./pod-worker.ts";
 import { PodWorker } from "./pod-worker.ts";
@@ -111,7 +111,7 @@ export function startKubelet(settings: PodWorkerSettings, addresses: PodAddressP
       // Deleted by force: nobody waits for the grace.
       if (worker) void end(pod.metadata.uid!, worker, 0);
     }),
-    ...[CONFIG_MAPS, SECRETS].map((resource) =>
+    ...[CONFIG_MAPS, SECRETS, PERSISTENT_VOLUME_CLAIMS].map((resource) =>
       objects.watch(resource, (_type, object) => {
         for (const worker of workers.values()) {
           if (worker.pod.metadata.namespace !== object.metadata.namespace) continue;

@@ -86,6 +86,7 @@ export interface VolumeSpec {
   readonly name: string;
   readonly emptyDir?: object;
   readonly hostPath?: { readonly path: string };
+  readonly persistentVolumeClaim?: { readonly claimName: string };
   readonly configMap?: { readonly name: string } & KeySelection;
   readonly secret?: { readonly secretName: string } & KeySelection;
   readonly downwardAPI?: { readonly items?: readonly DownwardItem[]; readonly defaultMode?: number };

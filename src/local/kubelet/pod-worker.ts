@@ -39,6 +39,7 @@ export interface PodWorkerSettings extends LaunchSettings {
   readonly dnsServer: string;
   /** Directory of all pods. */
   readonly podsDir: string;
+  readonly claimsDir: string;
 }
 
 const VOLUME_RETRY_MS = 2000;
@@ -85,6 +86,7 @@ export class PodWorker {
       clock: settings.clock,
       mintToken: settings.mintToken,
       dir: join(this.#dir, "volumes"),
+      claimsDir: settings.claimsDir,
       pod,
       downward: () => this.#downward(),
       onError: (error) => this.#event("Warning", "FailedMount", error.message),

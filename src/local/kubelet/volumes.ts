@@ -2,8 +2,9 @@ import { mkdir } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { KubeObject } from "../../base/kube-object.ts";
+import { claimFolder } from "../controllers/volume-claims.ts";
 import type { ObjectApi } from "../object-api.ts";
-import { CONFIG_MAPS, SECRETS } from "../resources.ts";
+import { CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS, SECRETS } from "../resources.ts";
 import type { PayloadFile } from "./atomic-dir.ts";
 import { AtomicDir } from "./atomic-dir.ts";
 import type { DownwardContext } from "./downward.ts";
@@ -28,6 +29,8 @@ export interface PodVolumesOptions {
   readonly mintToken: MintToken;
   /** Directory of the pod's volumes. */
   readonly dir: string;
+  /** Directory of the folders that claims are bound to. */
+  readonly claimsDir: string;
   readonly pod: KubeObject;
   readonly downward: () => DownwardContext;
   /** A later rewrite (token refresh) went wrong. */
@@ -40,7 +43,15 @@ const TOKEN_EXPIRATION_SECONDS = 3600;
 const TOKEN_REFRESH_SHARE = 0.8;
 const TOKEN_REFRESH_MS_MAX = 24 * 3_600_000;
 const TOKEN_RETRY_MS = 5000;
-const HANDLED = ["emptyDir", "hostPath", "configMap", "secret", "downwardAPI", "projected"];
+const HANDLED = [
+  "emptyDir",
+  "hostPath",
+  "configMap",
+  "secret",
+  "downwardAPI",
+  "projected",
+  "persistentVolumeClaim",
+];
 
 interface Token {
   readonly token: string;
@@ -67,6 +78,7 @@ export class PodVolumes {
     const found = new Set<string>();
     const add = (kind: string, name: string | undefined) => name && found.add(`${kind}/${name}`);
     for (const volume of this.#specs) {
+      add("PersistentVolumeClaim", volume.persistentVolumeClaim?.claimName);
       add("ConfigMap", volume.configMap?.name);
       add("Secret", volume.secret?.secretName);
       for (const source of volume.projected?.sources ?? []) {
@@ -107,7 +119,15 @@ export class PodVolumes {
   #realPath(name: string): string | undefined {
     const volume = this.#specs.find((each) => each.name === name);
     if (!volume) return undefined;
+    if (volume.persistentVolumeClaim) return this.#claimPath(volume.persistentVolumeClaim.claimName);
     return volume.hostPath ? volume.hostPath.path : join(this.#options.dir, name);
+  }
+
+  /** Undefined while the claim does not exist or has no folder yet. */
+  #claimPath(name: string): string | undefined {
+    const { objects, pod, claimsDir } = this.#options;
+    const claim = objects.get(PERSISTENT_VOLUME_CLAIMS, pod.metadata.namespace, name);
+    return claim?.status?.phase === "Bound" ? claimFolder(claimsDir, claim) : undefined;
   }
 
   async #sync(): Promise<void> {
@@ -118,6 +138,11 @@ export class PodVolumes {
         throw new ConfigError(`volume "${volume.name}": the local cluster has no ${kind} volumes`);
       }
       if (volume.hostPath) continue;
+      if (volume.persistentVolumeClaim) {
+        const { claimName } = volume.persistentVolumeClaim;
+        if (this.#claimPath(claimName) !== undefined) continue;
+        throw new ConfigError(`persistentvolumeclaim "${claimName}" not found, or not bound yet`);
+      }
       const path = join(this.#options.dir, volume.name);
       if (kind === "emptyDir") {
         await mkdir(path, { recursive: true });

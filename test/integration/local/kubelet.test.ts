@@ -41,6 +41,7 @@ before(async () => {
       clusterDomain: "cluster.local",
       dnsServer: `${addresses.dns}:1`,
       podsDir: join(dir, "pods"),
+      claimsDir: join(dir, "claims"),
       node: { name: "local", ip: addresses.node, cpus: 2, memoryBytes: 2 ** 30 },
       // The first token is due for renewal at once, so that the next write brings another.
       mintToken: async ({ audiences, pod }) => {

@@ -161,8 +161,9 @@ function labelLikeTemplate(object: KubeObject, spec: Spec): void {
 }
 
 function defaultJobSpec(spec: Spec, job: KubeObject): void {
+  // With a parallelism alone, the first success means that all the work is done.
+  if (spec.parallelism === undefined) spec.completions ??= 1;
   spec.parallelism ??= 1;
-  spec.completions ??= 1;
   spec.backoffLimit ??= 6;
   spec.completionMode ??= "NonIndexed";
   spec.suspend ??= false;

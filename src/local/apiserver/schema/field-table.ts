@@ -72,6 +72,7 @@ export const FIELD_TABLE: Readonly<Record<string, string>> = {
   V1ContainerStatus:
     "allocatedResources:{}string allocatedResourcesStatus:[]V1ResourceStatus containerID:string image!:string imageID!:string lastState:V1ContainerState name!:string ready!:boolean resources:V1ResourceRequirements restartCount!:int32 started:boolean state:V1ContainerState stopSignal:string user:V1ContainerUser volumeMounts:[]V1VolumeMountStatus",
   V1ContainerUser: "linux:V1LinuxContainerUser",
+  V1ControllerRevision: "apiVersion:string data:any kind:string metadata:V1ObjectMeta revision!:int64",
   V1CronJob: "apiVersion:string kind:string metadata:V1ObjectMeta spec!:V1CronJobSpec status:V1CronJobStatus",
   V1CronJobSpec:
     "concurrencyPolicy:string failedJobsHistoryLimit:int32 jobTemplate!:V1JobTemplateSpec schedule!:string startingDeadlineSeconds:int64 successfulJobsHistoryLimit:int32 suspend:boolean timeZone:string",

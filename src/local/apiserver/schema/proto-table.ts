@@ -49,6 +49,7 @@ export const PROTO_TABLE: Readonly<Record<string, string>> = {
   V1ContainerResizePolicy: "1:resourceName 2:restartPolicy",
   V1ContainerRestartRule: "1:action 2:exitCodes",
   V1ContainerRestartRuleOnExitCodes: "1:operator 2:values",
+  V1ControllerRevision: "1:metadata 2:data 3:revision",
   V1CronJob: "1:metadata 2:spec",
   V1CronJobSpec:
     "1:schedule 8:timeZone 2:startingDeadlineSeconds 3:concurrencyPolicy 4:suspend 5:jobTemplate 6:successfulJobsHistoryLimit 7:failedJobsHistoryLimit",

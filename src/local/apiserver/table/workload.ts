@@ -58,10 +58,16 @@ export const WORKLOAD_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     IMAGES,
     SELECTOR,
   ],
+  "apps/controllerrevisions": [
+    NAME,
+    { name: "Controller", cell: controllerText },
+    { name: "Revision", type: "integer", cell: (revision) => revision.revision },
+    AGE,
+  ],
   "batch/jobs": [
     NAME,
     { name: "Status", cell: jobStatus },
-    { name: "Completions", cell: (job) => `${job.status?.succeeded ?? 0}/${job.spec?.completions ?? 1}` },
+    { name: "Completions", cell: completionsOf },
     { name: "Duration", cell: jobDuration },
     AGE,
     CONTAINERS,
@@ -90,6 +96,14 @@ function readyOf(object: KubeObject): string {
   return `${object.status?.readyReplicas ?? 0}/${object.spec?.replicas ?? 0}`;
 }
 
+/** `statefulset.apps/web`: who manages the object. */
+function controllerText(object: KubeObject): string {
+  const owner = object.metadata.ownerReferences?.find(({ controller }) => controller);
+  if (!owner) return "<none>";
+  const group = owner.apiVersion.includes("/") ? `.${owner.apiVersion.split("/")[0]}` : "";
+  return `${owner.kind.toLowerCase()}${group}/${owner.name}`;
+}
+
 /** What a CronJob makes. */
 function jobOf(cron: KubeObject): KubeObject {
   return (cron.spec?.jobTemplate ?? {}) as KubeObject;
@@ -107,6 +121,12 @@ function jobStatus(job: KubeObject): string {
   if (is("Failed")) return "Failed";
   if (job.metadata.deletionTimestamp) return "Terminating";
   return is("Suspended") ? "Suspended" : "Running";
+}
+
+function completionsOf(job: KubeObject): string {
+  const { completions, parallelism = 1 } = job.spec ?? {};
+  const wanted = completions ?? (parallelism > 1 ? `1 of ${parallelism}` : 1);
+  return `${job.status?.succeeded ?? 0}/${wanted}`;
 }
 
 function jobDuration(job: KubeObject, nowMs: number): string {

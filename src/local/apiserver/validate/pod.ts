@@ -9,8 +9,17 @@ type Spec = Record<string, any>;
 
 const ENV_NAME = /^[ -<>-~]+$/;
 
-/** Rules of a pod or of a template's pod. */
-export function validatePodSpec(spec: Spec, path: string, causes: Causes): void {
+/**
+ * Rules of a pod or of a template's pod.
+ *
+ * @param claims names of volumes that the pod gets beside its own: a StatefulSet's claim templates
+ */
+export function validatePodSpec(
+  spec: Spec,
+  path: string,
+  causes: Causes,
+  claims: readonly string[] = [],
+): void {
   const containers: Spec[] = spec.containers ?? [];
   if (containers.length === 0) causes.required(`${path}.containers`);
   const allowed = ["Always", "OnFailure", "Never"];
@@ -24,6 +33,7 @@ export function validatePodSpec(spec: Spec, path: string, causes: Causes): void 
     validateLabel(field, volume.name ?? "", causes);
     volumes.add(volume.name);
   });
+  for (const claim of claims) volumes.add(claim);
   const names = new Set<string>();
   const each = (list: Spec[], field: string) =>
     list.forEach((container, index) => {

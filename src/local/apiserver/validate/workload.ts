@@ -20,7 +20,9 @@ export function validateWorkload(object: KubeObject, old: KubeObject | undefined
     causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`");
   }
   validateReplicas(replicas, causes);
-  if (template) validateTemplate(template, ["Always"], causes);
+  const claims: readonly KubeObject[] = object.spec.volumeClaimTemplates ?? [];
+  const claimNames = claims.map((claim) => claim.metadata?.name ?? "");
+  if (template) validateTemplate(template, ["Always"], causes, claimNames);
   if (old && !deepEqual(selector, old.spec.selector)) {
     causes.invalid("spec.selector", selector, "field is immutable");
   }
@@ -46,10 +48,15 @@ export function validateReplicas(replicas: unknown, causes: Causes): void {
   }
 }
 
-function validateTemplate(template: KubeObject, restartPolicies: readonly string[], causes: Causes): void {
+function validateTemplate(
+  template: KubeObject,
+  restartPolicies: readonly string[],
+  causes: Causes,
+  claims: readonly string[] = [],
+): void {
   validateLabels("spec.template.labels", template.metadata?.labels, causes);
   const spec = template.spec ?? {};
-  validatePodSpec(spec, "spec.template.spec", causes);
+  validatePodSpec(spec, "spec.template.spec", causes, claims);
   if (!restartPolicies.includes(spec.restartPolicy)) {
     causes.unsupported("spec.template.spec.restartPolicy", spec.restartPolicy, restartPolicies);
   }

@@ -18,6 +18,7 @@ export const ROOT_TYPES = [
   "V1ReplicaSet",
   "V1StatefulSet",
   "V1DaemonSet",
+  "V1ControllerRevision",
   "V1Job",
   "V1CronJob",
   "V1EndpointSlice",

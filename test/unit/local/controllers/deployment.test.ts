@@ -16,10 +16,10 @@ import {
   DEPLOYMENTS,
   ENDPOINT_SLICES,
   EVENTS,
-  JOBS,
   NAMESPACES,
   PODS,
   REPLICA_SETS,
+  REPLICATION_CONTROLLERS,
   SERVICE_ACCOUNTS,
   SERVICES,
 } from "../../../../src/local/resources.ts";
@@ -370,11 +370,11 @@ describe("namespaces and garbage", () => {
     assert.equal(objects.list(REPLICA_SETS, "demo").length, 0);
   });
 
-  test("a Job gets an Event that says it does not run", async () => {
+  test("a ReplicationController gets an Event that says it does not run", async () => {
     controllers.push(startNotSupportedController(context));
-    await objects.create(JOBS, {
-      apiVersion: "batch/v1",
-      kind: "Job",
+    await objects.create(REPLICATION_CONTROLLERS, {
+      apiVersion: "v1",
+      kind: "ReplicationController",
       metadata: { name: "j", namespace: "demo" },
     });
     const event = await until("event", () => objects.list(EVENTS, "demo")[0]);
