@@ -1,4 +1,4 @@
-import { unlink } from "node:fs/promises";
+import { stat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
 import { systemErrorCode } from "../base/error.ts";
 
@@ -7,7 +7,9 @@ import { systemErrorCode } from "../base/error.ts";
  * listen there. Whatever answers, and whatever is no socket, stays.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
-  if ((await tryConnect(path)) !== "ECONNREFUSED") return;
+  const found = await stat(path).catch(() => undefined);
+  // A plain file refuses connections too.
+  if (!found?.isSocket() || (await tryConnect(path)) !== "ECONNREFUSED") return;
   await unlink(path).catch((error: unknown) => {
     // Another one was quicker; what else may be wrong, listening will say.
     if (systemErrorCode(error) !== "ENOENT") return;

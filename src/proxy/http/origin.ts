@@ -4,6 +4,7 @@ import type { LiveExchange, LiveTransport, Recorder } from "../../observe/live-e
 import type { H2Settings } from "../../wire/h2-settings.ts";
 import type { ClientChannel, HttpVersion } from "./client-channel.ts";
 import { HttpClientConnection } from "./client-connection.ts";
+import type { ConnectQueue } from "./connect-queue.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { H2Pool } from "./h2-pool.ts";
 
@@ -16,6 +17,8 @@ export interface OriginOptions {
   readonly clock: Clock;
   readonly idleTimeoutMs: number;
   readonly idleConnectionsMax: number;
+  /** Bounds the requests that wait for a connection; absent: whoever chose this server does. */
+  readonly queue?: ConnectQueue;
   /** What an HTTP/2 server is asked; absent: the defaults. */
   readonly http2?: H2Settings | undefined;
   /** HTTP/1 requests travel over HTTP/2 to the proxy on the other side. Default false. */
@@ -48,6 +51,12 @@ export class HttpOrigin {
 
   /** @throws MeshError `DIAL_*`, `TLS_*` */
   connect(version: HttpVersion, live: LiveExchange, signal: AbortSignal): Promise<ClientChannel> {
+    const { queue } = this.#options;
+    if (!queue) return this.#connect(version, live, signal);
+    return queue.run(signal, (bounded) => this.#connect(version, live, bounded));
+  }
+
+  #connect(version: HttpVersion, live: LiveExchange, signal: AbortSignal): Promise<ClientChannel> {
     if (version === "http/1") return this.#connectHttp1(live, signal);
     this.#h2 ??= this.#createH2Pool();
     return this.#h2.connect(live, signal);

@@ -4,6 +4,7 @@ import { joinHostPort } from "../../base/ip.ts";
 import { type DialTarget, dial } from "../../net/dial.ts";
 import { type LiveExchange, LiveTransport } from "../../observe/live-exchange.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
+import { ConnectQueue } from "../http/connect-queue.ts";
 import { HttpOrigin } from "../http/origin.ts";
 
 /** Where a connection of the pod goes: the application behind one of its ports. */
@@ -37,6 +38,11 @@ export class Applications {
         idleTimeoutMs: config.inbound.poolIdleTimeoutMs,
         idleConnectionsMax: config.inbound.maxIdleConnections,
         http2: config.http2Client,
+        queue: new ConnectQueue({
+          capacity: config.inbound.queueCapacity,
+          timeoutMs: config.inbound.failfastTimeoutMs,
+          clock,
+        }),
       });
       this.#origins.set(key, origin);
     }
