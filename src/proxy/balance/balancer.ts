@@ -5,6 +5,7 @@ import type { ResponseClass } from "../../policy/classify-response.ts";
 import type { Endpoint } from "../../policy/endpoint.ts";
 import type { FailureAccrual } from "../../policy/outbound.ts";
 import { BalancedEndpoint } from "./balanced-endpoint.ts";
+import { BalancerCounts } from "./balancer-counts.ts";
 import { Breaker } from "./breaker.ts";
 import { EndpointLease, type LeaseOwner } from "./endpoint-lease.ts";
 import type { Lease, Waiter } from "./lease.ts";
@@ -60,9 +61,13 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
   /** Why any endpoint is chosen at present; made again when their states change. */
   #reason: string | undefined;
   readonly isJudged: boolean;
+  readonly counts: BalancerCounts;
+  /** When those that queue began to, monotonic. */
+  readonly #queuedAt = new Map<Waiter<T>, number>();
 
   constructor(options: BalancerOptions<T>) {
     this.#options = options;
+    this.counts = new BalancerCounts(options.clock.monotonic());
     this.isJudged = options.failureAccrual !== undefined || options.penalty !== undefined;
   }
 
@@ -73,6 +78,11 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
 
   get readyCount(): number {
     return this.#pickable.length;
+  }
+
+  /** Requests that wait for an endpoint. */
+  get queueLength(): number {
+    return this.#queue.length;
   }
 
   get endpointCount(): number {
@@ -106,6 +116,7 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
 
   /** @param isRetry the waiter had a lease before, and could not connect */
   acquire(waiter: Waiter<T>, isRetry = false): void {
+    this.counts.requests++;
     const chosen = this.#pick(waiter.avoid);
     if (chosen) {
       // A trial that is taken at once counts as waiting: nobody knows yet whether it succeeds.
@@ -118,6 +129,7 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
       waiter.refused(this.#error("BALANCER_SHED", `has ${this.#queue.length} requests waiting`));
     } else {
       this.#queue.push(waiter);
+      this.#queuedAt.set(waiter, this.#now);
       this.#armFailfast();
     }
   }
@@ -125,14 +137,15 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
   /** Takes a waiter out of the queue. */
   cancel(waiter: Waiter<T>): void {
     const index = this.#queue.indexOf(waiter);
-    if (index >= 0) this.#queue.splice(index, 1);
+    if (index >= 0) this.#dequeue(index);
     if (this.#queue.length === 0 && !this.#isTrying()) this.#disarmFailfast();
   }
 
   close(): void {
     this.#disarmFailfast();
     for (const [address, each] of this.#endpoints) this.#remove(address, each);
-    for (const waiter of this.#queue.splice(0)) waiter.refused(this.#error("BALANCER_SHED", "is closed"));
+    const error = this.#error("BALANCER_SHED", "is closed");
+    for (let left = this.#queue.length; left > 0; left--) this.#dequeue(0).refused(error);
   }
 
   // What leases report.
@@ -206,13 +219,15 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
     );
     this.#endpoints.set(address, added);
     this.#pickable.push(added);
+    this.counts.added++;
     this.#reason = undefined;
-    this.#isFailfast = false;
+    this.#setFailfast(false);
     this.#disarmFailfast();
   }
 
   #remove(address: string, endpoint: BalancedEndpoint<T>): void {
     this.#endpoints.delete(address);
+    this.counts.removed++;
     this.#setState(endpoint, "gone");
     endpoint.timer?.cancel();
     // Exchanges that run keep their connections; they close when they come back.
@@ -268,7 +283,7 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
     endpoint.timer?.cancel();
     endpoint.backoff.reset();
     if (endpoint.isEjected) endpoint.breaker?.reopen();
-    this.#isFailfast = false;
+    this.#setFailfast(false);
     this.#disarmFailfast();
     this.#setState(endpoint, "ready");
     this.#serveQueue();
@@ -297,8 +312,22 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
     while (this.#queue.length > 0) {
       const chosen = this.#pick(this.#queue[0]!.avoid);
       if (!chosen) return;
-      this.#queue.shift()!.acquired(this.#lease(chosen));
+      this.#dequeue(0).acquired(this.#lease(chosen));
     }
+  }
+
+  #dequeue(index: number): Waiter<T> {
+    const waiter = this.#queue.splice(index, 1)[0]!;
+    const since = this.#queuedAt.get(waiter) ?? 0;
+    this.#queuedAt.delete(waiter);
+    this.counts.endWait(this.#options.clock.monotonic() - since);
+    return waiter;
+  }
+
+  /** @param isFailfast requests are refused at once */
+  #setFailfast(isFailfast: boolean): void {
+    this.#isFailfast = isFailfast;
+    this.counts.setGate(isFailfast, this.#options.clock.monotonic());
   }
 
   #hasReady(): boolean {
@@ -322,9 +351,9 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
     this.#failfastTimer = clock.schedule(failfastTimeoutMs, () => {
       this.#failfastTimer = undefined;
       if (this.#hasReady()) return;
-      this.#isFailfast = true;
+      this.#setFailfast(true);
       const error = this.#error("BALANCER_FAILFAST", `had no endpoint for ${failfastTimeoutMs} ms`);
-      for (const waiter of this.#queue.splice(0)) waiter.refused(error);
+      for (let left = this.#queue.length; left > 0; left--) this.#dequeue(0).refused(error);
     });
   }
 
