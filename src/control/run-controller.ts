@@ -11,7 +11,7 @@ import type { Values } from "../values/values.ts";
 import { CheckedObjects } from "./admission/checked-objects.ts";
 import { POLICY_REVIEW_PATH, reviewPolicy } from "./admission/policy-review.ts";
 import type { ControlSettings } from "./control-settings.ts";
-import { destinationRoutes } from "./destination/destination-routes.ts";
+import { destinationMethods } from "./destination/destination-methods.ts";
 import { createCertifyClient } from "./identity/certify-client.ts";
 import { ClusterIndex, WATCHED } from "./index/cluster-index.ts";
 import { CUSTOM_KINDS } from "./index/custom-kinds.ts";
@@ -22,7 +22,7 @@ import { createFileValues } from "./injector/file-values.ts";
 import { reviewInjection } from "./injector/inject-review.ts";
 import { createOwnerResolver } from "./injector/owners.ts";
 import { startWebhookServer } from "./injector/webhook-server.ts";
-import { policyRoutes } from "./policy/policy-routes.ts";
+import { policyMethods } from "./policy/policy-methods.ts";
 import {
   aborted,
   type ControlProcess,
@@ -31,6 +31,7 @@ import {
   STOP_GRACE_MS,
 } from "./process.ts";
 import { startAdminServer } from "./serve/admin-server.ts";
+import { createGrpcMetrics } from "./serve/grpc-metrics.ts";
 import { startMeshGrpcServer } from "./serve/mesh-grpc-server.ts";
 import { runLease } from "./status/lease.ts";
 import { StatusController } from "./status/status-controller.ts";
@@ -191,19 +192,19 @@ export async function runController(options: ControllerProcess): Promise<void> {
     void credentials.start(signal);
     await Promise.race([credentials.ready, aborted(signal)]);
     if (signal.aborted) return;
-    const shared = { host: listenHost, credentials, clock, log };
+    const shared = { host: listenHost, credentials, clock, log, observer: createGrpcMetrics(registry) };
     const destination = await startMeshGrpcServer({
       ...shared,
       name: "destination",
       port: ports.destination,
-      routes: destinationRoutes({ index, views, settings, ready }),
+      methods: destinationMethods({ index, views, settings, ready, metrics: registry }),
     });
     stops.push(() => destination.stop(STOP_GRACE_MS));
     const policy = await startMeshGrpcServer({
       ...shared,
       name: "policy",
       port: ports.policy,
-      routes: policyRoutes({ index, views, settings, ready, log }),
+      methods: policyMethods({ index, views, settings, ready, log }),
     });
     stops.push(() => policy.stop(STOP_GRACE_MS));
     isServing = true;

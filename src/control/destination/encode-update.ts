@@ -6,19 +6,51 @@ import {
 } from "../../api/gen/io/linkerd/proxy/destination_pb.js";
 import type { Endpoint } from "../../policy/endpoint.ts";
 import { encodeAddress } from "../serve/encode-values.ts";
+import { encodeFrame } from "../serve/grpc-method.ts";
 import { type EndpointSetView, isSameEndpoint } from "./endpoints.ts";
 
 /** Labels that all endpoints of one update share; they are sent once. */
 const SET_LABELS: ReadonlySet<string> = new Set(["service", "namespace"]);
 
-/** The first message of a stream: everything, or why there is nothing. Never NoEndpoints before an Add (proxy-api 6.2). */
+/**
+ * Encodes endpoint sets, each once however many subscribe: the listeners of a view are told one after the other, with the same pair
+ * of states.
+ */
+export class UpdateEncoder {
+  readonly #first = new WeakMap<EndpointSetView, Buffer>();
+  #next: EndpointSetView | undefined;
+  #previous: EndpointSetView | undefined;
+  #frames: readonly Buffer[] = [];
+
+  /** The first message of a stream. */
+  first(view: EndpointSetView): Buffer {
+    let frame = this.#first.get(view);
+    if (!frame) this.#first.set(view, (frame = encodeFrame(UpdateSchema, encodeFirst(view))));
+    return frame;
+  }
+
+  /** The messages that lead from one state to the next. */
+  change(next: EndpointSetView, previous: EndpointSetView): readonly Buffer[] {
+    if (next !== this.#next || previous !== this.#previous) {
+      this.#next = next;
+      this.#previous = previous;
+      this.#frames = encodeChange(next, previous).map((update) => encodeFrame(UpdateSchema, update));
+    }
+    return this.#frames;
+  }
+}
+
+/** Everything, or why there is nothing. Never NoEndpoints before an Add (proxy-api 6.2). */
 export function encodeFirst(view: EndpointSetView): Update {
   return view.endpoints.size === 0 ? encodeNone(view.exists) : encodeAdd([...view.endpoints.values()]);
 }
 
 /** What changed between two states. Additions come first, so that a client is never left without endpoints in between. */
 export function encodeChange(next: EndpointSetView, previous: EndpointSetView): Update[] {
-  if (next.endpoints.size === 0) return [encodeNone(next.exists)];
+  if (next.endpoints.size === 0) {
+    const isKnown = previous.endpoints.size === 0 && previous.exists === next.exists;
+    return isKnown ? [] : [encodeNone(next.exists)];
+  }
   const updates: Update[] = [];
   const added = [...next.endpoints.values()].filter((endpoint) => {
     const known = previous.endpoints.get(endpoint.address);

@@ -13,6 +13,8 @@ import type { PolicyReader } from "../policy/inbound/policy-reader.ts";
 export interface EndpointSetView {
   /** Whether the Service exists. */
   readonly exists: boolean;
+  /** Clients get the endpoints of their own node only (`internalTrafficPolicy: Local`). */
+  readonly isNodeLocal: boolean;
   /** By `ip:port`. */
   readonly endpoints: ReadonlyMap<string, Endpoint>;
 }
@@ -24,8 +26,10 @@ export interface EndpointsQuery {
   readonly port: number;
   /** Only the pod with this host name. */
   readonly hostname: string | undefined;
-  /** Node of the client, "" when unknown. */
+  /** Node of the client where that decides (`isNodeLocal`); "" when it does not, or is unknown. */
   readonly nodeName: string;
+  /** Zone of the client's node; undefined when unknown. */
+  readonly zone: string | undefined;
 }
 
 interface Candidate {
@@ -41,7 +45,8 @@ interface Candidate {
 const WEIGHT = 10_000;
 
 export function endpointsKey(query: EndpointsQuery): string {
-  return `endpoints/${query.namespace}/${query.service}:${query.port}/${query.hostname ?? ""}/${query.nodeName}`;
+  const { namespace, service, port, hostname = "", nodeName, zone = "" } = query;
+  return `endpoints/${namespace}/${service}:${port}/${hostname}/${nodeName}/${zone}`;
 }
 
 export function endpointsSpec(
@@ -50,14 +55,16 @@ export function endpointsSpec(
   query: EndpointsQuery,
 ): ViewSpec<EndpointSetView> {
   return {
-    isEqual: (left, right) => left.exists === right.exists && isDeepEqual(left.endpoints, right.endpoints),
+    isEqual: (left, right) =>
+      left.exists === right.exists &&
+      left.isNodeLocal === right.isNodeLocal &&
+      isDeepEqual(left.endpoints, right.endpoints),
     compute(track) {
-      const { namespace, service, nodeName } = query;
+      const { namespace, service, nodeName, zone: clientZone } = query;
       track(`service/${namespace}/${service}`);
       const object = index.service(namespace, service);
-      if (!object) return { exists: false, endpoints: new Map() };
-      if (nodeName !== "") track(`node/${nodeName}`);
-      const clientZone = index.zoneOf(nodeName);
+      if (!object) return { exists: false, isNodeLocal: false, endpoints: new Map() };
+      track(`slices/${namespace}/${service}`);
       const chosen = filter(candidates(index, object, query, track), object, nodeName, clientZone, settings);
       const endpoints = new Map<string, Endpoint>();
       for (const candidate of chosen) {
@@ -71,7 +78,7 @@ export function endpointsSpec(
         });
         endpoints.set(endpoint.address, endpoint);
       }
-      return { exists: true, endpoints };
+      return { exists: true, isNodeLocal: isNodeLocal(object), endpoints };
     },
   };
 }
@@ -191,7 +198,7 @@ function filter(
   settings: ControlSettings,
 ): readonly Candidate[] {
   let chosen = all;
-  if (service.spec?.internalTrafficPolicy === "Local" && nodeName !== "") {
+  if (isNodeLocal(service) && nodeName !== "") {
     chosen = chosen.filter((candidate) => candidate.nodeName === nodeName);
   } else if (clientZone !== undefined && chosen.length > 0 && chosen.every(({ zones }) => zones.length > 0)) {
     const near = chosen.filter(({ zones }) => zones.includes(clientZone));
@@ -200,6 +207,10 @@ function filter(
   if (!settings.enableIpv6) return chosen.filter(({ isIpv6 }) => !isIpv6);
   const withIpv6 = new Set(chosen.filter(({ isIpv6, pod }) => isIpv6 && pod).map(({ pod }) => pod));
   return chosen.filter(({ isIpv6, pod }) => isIpv6 || !pod || !withIpv6.has(pod));
+}
+
+export function isNodeLocal(service: KubeObject): boolean {
+  return service.spec?.internalTrafficPolicy === "Local";
 }
 
 /** Endpoints are flat records of text and numbers. */

@@ -1,9 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
-import {
-  type DestinationProfile,
-  DestinationProfileSchema,
-} from "../../api/gen/io/linkerd/proxy/destination_pb.js";
+import { DestinationProfileSchema } from "../../api/gen/io/linkerd/proxy/destination_pb.js";
 import { joinHostPort } from "../../base/ip.ts";
 import type { KubeObject } from "../../base/kube-object.ts";
 import { parsePortRanges, rangesContain } from "../../values/port-ranges.ts";
@@ -15,6 +11,8 @@ import type { Track, ViewSpec } from "../index/view.ts";
 import { carriesOpaqueBytes } from "../policy/inbound/find-server.ts";
 import type { PolicyReader } from "../policy/inbound/policy-reader.ts";
 import { encodeDuration, serviceMetadata } from "../serve/encode-values.ts";
+import { GrpcCode, GrpcError } from "../serve/grpc-error.ts";
+import { encodeFrame } from "../serve/grpc-method.ts";
 import type { Authority } from "./authority.ts";
 import { encodeServiceProfile } from "./encode-service-profile.ts";
 import { encodeEndpoint } from "./encode-update.ts";
@@ -23,8 +21,8 @@ import { parseServiceProfile, type ServiceProfileSpec } from "./service-profile.
 
 /** A profile, or why there is none (any longer). */
 export type ProfileResult =
-  | { readonly kind: "profile"; readonly profile: DestinationProfile; readonly key: string }
-  | { readonly kind: "error"; readonly error: ConnectError };
+  | { readonly kind: "profile"; readonly key: string; readonly frame: Buffer }
+  | { readonly kind: "error"; readonly error: GrpcError };
 
 /** Upstream's default: a fifth more requests, at least ten a second. */
 const RETRY_BUDGET = { retryRatio: 0.2, minRetriesPerSecond: 10, ttl: encodeDuration(10_000) };
@@ -46,12 +44,12 @@ export function profileSpec(
       const reader = { index, settings, track };
       if (authority.kind === "ip") return ipProfile(reader, authority.ip, authority.port, clientNamespace);
       if (authority.kind === "foreign") {
-        return failure(`${authority.host} is no Service of this cluster`, Code.InvalidArgument);
+        return failure(`${authority.host} is no Service of this cluster`, GrpcCode.invalidArgument);
       }
       const { namespace, service, instance, port } = authority;
       track(`service/${namespace}/${service}`);
       const object = index.service(namespace, service);
-      if (!object) return failure(`Service ${namespace}/${service} does not exist`, Code.NotFound);
+      if (!object) return failure(`Service ${namespace}/${service} does not exist`, GrpcCode.notFound);
       if (instance === undefined) return serviceProfile(reader, object, port, clientNamespace);
       return instanceProfile(index, settings, { namespace, service, instance, port }, track);
     },
@@ -64,7 +62,7 @@ function ipProfile(reader: PolicyReader, ip: string, port: number, clientNamespa
   const services = index.servicesByClusterIp(ip);
   if (services.length > 1) {
     const names = services.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).join(", ");
-    return failure(`several Services claim ${ip}: ${names}`, Code.FailedPrecondition);
+    return failure(`several Services claim ${ip}: ${names}`, GrpcCode.failedPrecondition);
   }
   const [service] = services;
   if (service) {
@@ -94,6 +92,7 @@ function instanceProfile(
   },
   track: Track,
 ): ProfileResult {
+  track(`slices/${at.namespace}/${at.service}`);
   for (const slice of index.slices(at.namespace, at.service)) {
     for (const endpoint of slice.endpoints ?? []) {
       if (endpoint.hostname !== at.instance || endpoint.targetRef?.kind !== "Pod") continue;
@@ -104,7 +103,10 @@ function instanceProfile(
       if (pod && address) return podProfile(index, settings, pod, address, at.port, at.port, track);
     }
   }
-  return failure(`no pod of Service ${at.namespace}/${at.service} is called ${at.instance}`, Code.NotFound);
+  return failure(
+    `no pod of Service ${at.namespace}/${at.service} is called ${at.instance}`,
+    GrpcCode.notFound,
+  );
 }
 
 function podProfile(
@@ -187,9 +189,18 @@ function findServiceProfile(
 }
 
 function success(init: MessageInitShape<typeof DestinationProfileSchema>, key: string): ProfileResult {
-  return { kind: "profile", profile: create(DestinationProfileSchema, init), key };
+  let frame: Buffer | undefined;
+  return {
+    kind: "profile",
+    key,
+    // Most recomputations change nothing, and are not sent.
+    get frame() {
+      frame ??= encodeFrame(DestinationProfileSchema, create(DestinationProfileSchema, init));
+      return frame;
+    },
+  };
 }
 
-function failure(message: string, code: Code): ProfileResult {
-  return { kind: "error", error: new ConnectError(message, code) };
+function failure(message: string, code: GrpcCode): ProfileResult {
+  return { kind: "error", error: new GrpcError(message, code) };
 }

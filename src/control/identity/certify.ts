@@ -1,6 +1,5 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError } from "@connectrpc/connect";
 import {
   type CertifyRequest,
   type CertifyResponse,
@@ -9,6 +8,7 @@ import {
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import { type Authority, isRequestProblem, readWorkloadRequest } from "../../identity/ca.ts";
+import { GrpcCode, GrpcError } from "../serve/grpc-error.ts";
 import type { ReviewToken } from "./token-review.ts";
 
 export interface CertifyOptions {
@@ -36,28 +36,28 @@ const JWT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 export async function certify(options: CertifyOptions, request: CertifyRequest): Promise<CertifyResponse> {
   const { clock, log } = options;
   const authority = await options.issuer().catch((error: Error) => {
-    throw new ConnectError(error.message, Code.Unavailable);
+    throw new GrpcError(error.message, GrpcCode.unavailable);
   });
   const { identity } = request;
-  if (identity === "") throw new ConnectError("identity is missing", Code.InvalidArgument);
-  if (request.token.length === 0) throw new ConnectError("token is missing", Code.InvalidArgument);
+  if (identity === "") throw new GrpcError("identity is missing", GrpcCode.invalidArgument);
+  if (request.token.length === 0) throw new GrpcError("token is missing", GrpcCode.invalidArgument);
   if (request.certificateSigningRequest.length === 0) {
-    throw new ConnectError("certificate signing request is missing", Code.InvalidArgument);
+    throw new GrpcError("certificate signing request is missing", GrpcCode.invalidArgument);
   }
   try {
     authority.assertValidAt(clock.now());
   } catch (error) {
     log.error((error as Error).message);
-    throw new ConnectError((error as Error).message, Code.Unknown);
+    throw new GrpcError((error as Error).message, GrpcCode.unknown);
   }
   const workload = await readWorkloadRequest(request.certificateSigningRequest, identity);
   if (isRequestProblem(workload)) {
-    const code = workload.kind === "undecodable" ? Code.InvalidArgument : Code.FailedPrecondition;
-    throw new ConnectError(workload.message, code);
+    const code = workload.kind === "undecodable" ? GrpcCode.invalidArgument : GrpcCode.failedPrecondition;
+    throw new GrpcError(workload.message, code);
   }
   const proven = await provenIdentity(options, request.token);
   if (proven !== identity) {
-    throw new ConnectError(`the token is for ${proven}, not for ${identity}`, Code.FailedPrecondition);
+    throw new GrpcError(`the token is for ${proven}, not for ${identity}`, GrpcCode.failedPrecondition);
   }
   const { lifetimeMs, skewMs } = options;
   const issued = await authority.issue(workload, { nowMs: clock.now(), lifetimeMs, skewMs });
@@ -69,16 +69,16 @@ export async function certify(options: CertifyOptions, request: CertifyRequest):
   });
 }
 
-/** The identity that a token proves. @throws ConnectError */
+/** The identity that a token proves. @throws GrpcError */
 async function provenIdentity(options: CertifyOptions, tokenBytes: Uint8Array): Promise<string> {
   const token = Buffer.from(tokenBytes).toString("utf8").trim();
-  if (!JWT.test(token)) throw new ConnectError("the token is no JSON web token", Code.InvalidArgument);
+  if (!JWT.test(token)) throw new GrpcError("the token is no JSON web token", GrpcCode.invalidArgument);
   const verdict = await options.reviewToken(token).catch((error: Error) => {
     options.log.error("token review failed", { error: error.message });
-    throw new ConnectError(`the token could not be reviewed: ${error.message}`, Code.Internal);
+    throw new GrpcError(`the token could not be reviewed: ${error.message}`, GrpcCode.internal);
   });
   if (verdict.kind === "unauthenticated") {
-    throw new ConnectError(`the token is not valid: ${verdict.reason}`, Code.FailedPrecondition);
+    throw new GrpcError(`the token is not valid: ${verdict.reason}`, GrpcCode.failedPrecondition);
   }
   const [system, type, namespace, account, ...rest] = verdict.username.split(":");
   const labels = [type, namespace, account];
@@ -87,7 +87,7 @@ async function provenIdentity(options: CertifyOptions, tokenBytes: Uint8Array): 
     rest.length > 0 ||
     !labels.every((label) => label !== undefined && DNS_LABEL.test(label))
   ) {
-    throw new ConnectError(`user ${verdict.username} is no service account`, Code.FailedPrecondition);
+    throw new GrpcError(`user ${verdict.username} is no service account`, GrpcCode.failedPrecondition);
   }
   return `${account}.${namespace}.${type}.identity.${options.namespace}.${options.trustDomain}`;
 }

@@ -10,8 +10,9 @@ import {
   STOP_GRACE_MS,
 } from "../process.ts";
 import { startAdminServer } from "../serve/admin-server.ts";
+import { createGrpcMetrics } from "../serve/grpc-metrics.ts";
 import { startMeshGrpcServer } from "../serve/mesh-grpc-server.ts";
-import { identityRoutes } from "./identity-routes.ts";
+import { identityMethods } from "./identity-methods.ts";
 import { IssuerFiles } from "./issuer-files.ts";
 import { createTokenReviewer, mayReviewTokens } from "./token-review.ts";
 
@@ -85,7 +86,8 @@ export async function runIdentity(options: IdentityProcess): Promise<void> {
       credentials,
       clock,
       log,
-      routes: identityRoutes({
+      observer: createGrpcMetrics(registry),
+      methods: identityMethods({
         issuer: () => issuer.current(),
         reviewToken: createTokenReviewer(client),
         namespace,

@@ -26,7 +26,8 @@ const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
  *
  * | topic | changes with |
  * |---|---|
- * | `service/<ns>/<name>` | the Service and its EndpointSlices |
+ * | `service/<ns>/<name>` | the Service |
+ * | `slices/<ns>/<name>` | the EndpointSlices of the Service |
  * | `pod/<ns>/<name>` | the pod |
  * | `node/<name>` | the node |
  * | `ip/<ip>` | which Services or pods have the address |
@@ -173,7 +174,7 @@ export class ClusterIndex {
         if (!slices) this.#slices.set(serviceKey, (slices = new Map()));
         put(slices, name, isPresent ? object : undefined);
         if (slices.size === 0) this.#slices.delete(serviceKey);
-        this.topics.publish(`service/${serviceKey}`);
+        this.topics.publish(`slices/${serviceKey}`);
         return;
       }
       default:

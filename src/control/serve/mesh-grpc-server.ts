@@ -1,13 +1,14 @@
-import http2, { type ServerHttp2Session } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { type Clock, sleep, type Timer } from "../../base/clock.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Credentials } from "../../identity/credentials.ts";
 import { meshServerOptions, peerIdentity } from "../../identity/mesh-tls.ts";
 import { bind } from "./bind.ts";
+import { GrpcConnection } from "./grpc-connection.ts";
+import { GrpcCode, GrpcError } from "./grpc-error.ts";
+import type { GrpcMethod } from "./grpc-method.ts";
+import type { GrpcObserver } from "./grpc-stream.ts";
 
 export interface MeshGrpcServerOptions {
   readonly host: string;
@@ -16,14 +17,15 @@ export interface MeshGrpcServerOptions {
   /** For log lines: `destination`. */
   readonly name: string;
   readonly credentials: Credentials;
-  readonly routes: (router: ConnectRouter) => void;
+  readonly methods: readonly GrpcMethod[];
+  readonly observer: GrpcObserver;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 export interface MeshGrpcServer {
   readonly port: number;
-  /** No new connections; streams end with UNAVAILABLE, so that clients go elsewhere; what remains is cut after the grace period. */
+  /** No new connections; calls end with UNAVAILABLE, so that clients go elsewhere; what remains is cut after the grace period. */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -31,44 +33,19 @@ export interface MeshGrpcServer {
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Peers that vanish without a word are found out by TCP. */
 const KEEP_ALIVE_MS = 10_000;
-/** A peer that TCP still believes in, but that does not answer a PING (a frozen host, a lost route), is cut off. */
-const PING_INTERVAL_MS = 30_000;
-const PING_TIMEOUT_MS = 10_000;
 
 /**
  * gRPC inside mesh TLS, as linkerd2-proxy and ours call it: HTTP/2 with prior knowledge and no ALPN.
  *
- *   accept -> TLSSocket (certificate of this moment) -> secure: client certificate, if any, must chain -> HTTP/2 session -> routes
+ *   accept -> TLSSocket (certificate of this moment) -> secure: client certificate, if any, must chain -> GrpcConnection -> methods
  *
  * A client certificate is not required: a proxy has none when it asks for its first.
  */
 export async function startMeshGrpcServer(options: MeshGrpcServerOptions): Promise<MeshGrpcServer> {
-  const { credentials, log, clock } = options;
-  const stopping = new AbortController();
-  const handler = connectNodeAdapter({
-    routes: options.routes,
-    connect: false,
-    grpcWeb: false,
-    grpc: true,
-    shutdownSignal: stopping.signal,
-    // What proxies send is tiny; an unbounded message would be a way to take our memory.
-    readMaxBytes: 1024 * 1024,
-  });
-  const sessions = new Set<ServerHttp2Session>();
+  const { credentials, log, clock, observer } = options;
+  const methods = new Map(options.methods.map((method) => [method.path, method]));
+  const connections = new Set<GrpcConnection>();
   const sockets = new Set<Socket>();
-  // Never listens: it turns the sockets that it is handed into sessions, and their streams into requests.
-  const http = http2.createServer({}, handler);
-  http.on("session", (session) => {
-    sessions.add(session);
-    session.once("close", () => sessions.delete(session));
-    watchPeer(session, clock);
-    session.on("error", (error) =>
-      log.debug("connection failed", { server: options.name, error: error.message }),
-    );
-  });
-  http.on("sessionError", () => {
-    // Told to the session's own listener above.
-  });
 
   const server: Server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
@@ -101,10 +78,14 @@ export async function startMeshGrpcServer(options: MeshGrpcServerOptions): Promi
         secure.destroy();
         return;
       }
-      // Two of Node's assumptions do not hold here: that TLS without ALPN means HTTP/1 (mesh peers speak HTTP/2 with prior
-      // knowledge), and that a handshake is only over when tls.Server says so (it clears this flag, and there is none).
-      Object.assign(secure, { alpnProtocol: "h2", secureConnecting: false });
-      http.emit("connection", secure);
+      const connection = new GrpcConnection({
+        socket: secure,
+        methods,
+        observer,
+        clock,
+        onClosed: () => connections.delete(connection),
+      });
+      connections.add(connection);
     });
   });
   const port = await bind(server, options.host, options.port, options.name);
@@ -113,8 +94,8 @@ export async function startMeshGrpcServer(options: MeshGrpcServerOptions): Promi
     port,
     async stop(graceMs) {
       server.close();
-      stopping.abort(new ConnectError(`${options.name} is stopping`, Code.Unavailable));
-      for (const session of sessions) session.close();
+      const error = new GrpcError(`${options.name} is stopping`, GrpcCode.unavailable);
+      for (const connection of connections) connection.drain(error);
       const closed = Promise.all(
         [...sockets].map((socket) => new Promise<void>((resolve) => socket.once("close", () => resolve()))),
       );
@@ -122,18 +103,4 @@ export async function startMeshGrpcServer(options: MeshGrpcServerOptions): Promi
       for (const socket of sockets) socket.destroy();
     },
   };
-}
-
-/** Asks the peer now and then whether it is there, so that streams of vanished proxies do not pile up. */
-function watchPeer(session: ServerHttp2Session, clock: Clock): void {
-  let timer: Timer;
-  const ask = (): void => {
-    timer = clock.schedule(PING_TIMEOUT_MS, () => session.destroy());
-    session.ping((error) => {
-      timer.cancel();
-      if (!error && !session.destroyed) timer = clock.schedule(PING_INTERVAL_MS, ask);
-    });
-  };
-  timer = clock.schedule(PING_INTERVAL_MS, ask);
-  session.once("close", () => timer.cancel());
 }

@@ -13,11 +13,13 @@ import {
 } from "../../../src/api/gen/io/linkerd/proxy/identity_pb.js";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { silentLogger } from "../../../src/base/log.ts";
-import { identityRoutes } from "../../../src/control/identity/identity-routes.ts";
+import { identityMethods } from "../../../src/control/identity/identity-methods.ts";
 import { IssuerFiles } from "../../../src/control/identity/issuer-files.ts";
+import { createGrpcMetrics } from "../../../src/control/serve/grpc-metrics.ts";
 import { startMeshGrpcServer } from "../../../src/control/serve/mesh-grpc-server.ts";
 import { createCertificateRequest, createWorkloadKey } from "../../../src/identity/csr.ts";
 import { clientOptions, createMeshContext, meshClientOptions } from "../../../src/identity/mesh-tls.ts";
+import { createRegistry } from "../../../src/metrics/registry.ts";
 import { FakeClock } from "../../support/clock.ts";
 import { createTestAuthority } from "../../support/mesh-authority.ts";
 import { openRawGrpc } from "../../support/raw-grpc.ts";
@@ -45,7 +47,8 @@ async function startIdentity(clock: Clock = systemClock) {
     credentials: await authority.credentials(IDENTITY),
     clock,
     log: silentLogger,
-    routes: identityRoutes({
+    observer: createGrpcMetrics(createRegistry({ clock })),
+    methods: identityMethods({
       issuer: () => issuer.current(),
       reviewToken: async (token) =>
         token === "a.b.c"

@@ -3,27 +3,26 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type DescMessage, type Message, toJson } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { type DescMessage, type DescMethod, type MessageInitShape, toJson } from "@bufbuild/protobuf";
 import { parseAllDocuments } from "yaml";
-import {
-  Destination,
-  DestinationProfileSchema,
-  UpdateSchema,
-} from "../../../src/api/gen/io/linkerd/proxy/destination_pb.js";
-import { InboundServerPolicies, ServerSchema } from "../../../src/api/gen/io/linkerd/proxy/inbound_pb.js";
-import { OutboundPolicies, OutboundPolicySchema } from "../../../src/api/gen/io/linkerd/proxy/outbound_pb.js";
+import { Destination } from "../../../src/api/gen/io/linkerd/proxy/destination_pb.js";
+import { InboundServerPolicies } from "../../../src/api/gen/io/linkerd/proxy/inbound_pb.js";
+import { OutboundPolicies } from "../../../src/api/gen/io/linkerd/proxy/outbound_pb.js";
 import { tryParseNetwork } from "../../../src/base/ip.ts";
 import type { KubeObject } from "../../../src/base/kube-object.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import type { ControlSettings } from "../../../src/control/control-settings.ts";
-import { destinationRoutes } from "../../../src/control/destination/destination-routes.ts";
+import { destinationMethods } from "../../../src/control/destination/destination-methods.ts";
 import { ClusterIndex } from "../../../src/control/index/cluster-index.ts";
 import { Views } from "../../../src/control/index/view.ts";
-import { policyRoutes } from "../../../src/control/policy/policy-routes.ts";
+import { policyMethods } from "../../../src/control/policy/policy-methods.ts";
 import { encodeAddress } from "../../../src/control/serve/encode-values.ts";
+import { grpcCodeName } from "../../../src/control/serve/grpc-error.ts";
+import { decodeFrame } from "../../../src/control/serve/grpc-method.ts";
+import { createRegistry } from "../../../src/metrics/registry.ts";
 import { parsePortRanges } from "../../../src/values/port-ranges.ts";
-import { settle } from "../../support/clock.ts";
+import { FakeClock, settle } from "../../support/clock.ts";
+import { TestCall } from "../../support/test-call.ts";
 
 /**
  * Each folder in `cases` is one: `objects.yaml` is the cluster, `query.json` what a proxy asks, `then.yaml` (if any) what changes
@@ -57,49 +56,37 @@ function readObjects(file: string): KubeObject[] {
   return parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS() as KubeObject);
 }
 
+/** Begins the call that a query is about. */
 function open(
   index: ClusterIndex,
   views: Views,
   query: Query,
-  signal: AbortSignal,
-): { schema: DescMessage; stream: AsyncIterable<Message> } {
+): { readonly output: DescMessage; readonly call: TestCall } {
   const settings = { ...SETTINGS, ...query.settings };
   const shared = { index, views, settings, ready: Promise.resolve() };
-  const transport = createRouterTransport((router) => {
-    destinationRoutes(shared)(router);
-    policyRoutes({ ...shared, log: silentLogger })(router);
-  });
+  const methods = [
+    ...destinationMethods({ ...shared, metrics: createRegistry({ clock: new FakeClock() }) }),
+    ...policyMethods({ ...shared, log: silentLogger }),
+  ];
   const token = JSON.stringify(query.token ?? {});
-  const destination = createClient(Destination, transport);
+  const begin = <I extends DescMessage>(
+    method: DescMethod & { readonly input: I },
+    request: MessageInitShape<I>,
+  ) => ({ output: method.output, call: TestCall.open(methods, method, request) });
   switch (query.call) {
     case "get":
-      return {
-        schema: UpdateSchema,
-        stream: destination.get({ path: query.path!, contextToken: token }, { signal }),
-      };
+      return begin(Destination.method.get, { path: query.path!, contextToken: token });
     case "getProfile":
-      return {
-        schema: DestinationProfileSchema,
-        stream: destination.getProfile({ path: query.path!, contextToken: token }, { signal }),
-      };
+      return begin(Destination.method.getProfile, { path: query.path!, contextToken: token });
     case "watchPort":
-      return {
-        schema: ServerSchema,
-        stream: createClient(InboundServerPolicies, transport).watchPort(
-          { workload: token, port: query.port! },
-          { signal },
-        ),
-      };
+      return begin(InboundServerPolicies.method.watchPort, { workload: token, port: query.port! });
     case "watch": {
       const target =
         query.ip === undefined
           ? { case: "authority" as const, value: query.path! }
-          : { case: "addr" as const, value: encodeAddress(query.ip, query.port!) as never };
+          : { case: "addr" as const, value: encodeAddress(query.ip, query.port!) };
       const sourceWorkload = JSON.stringify(query.token ?? { ns: "demo", pod: "client" });
-      return {
-        schema: OutboundPolicySchema,
-        stream: createClient(OutboundPolicies, transport).watch({ sourceWorkload, target }, { signal }),
-      };
+      return begin(OutboundPolicies.method.watch, { sourceWorkload, target });
     }
   }
 }
@@ -116,20 +103,7 @@ for (const name of readdirSync(CASES)) {
     const index = new ClusterIndex();
     const views = new Views(index.topics);
     for (const object of readObjects(join(folder, "objects.yaml"))) index.apply(object);
-    const ended = new AbortController();
-    const { schema, stream } = open(index, views, query, ended.signal);
-    const seen: unknown[] = [];
-    const iterator = stream[Symbol.asyncIterator]();
-    const reading = (async () => {
-      try {
-        for (let step = await iterator.next(); !step.done; step = await iterator.next())
-          seen.push(toJson(schema, step.value));
-      } catch (error) {
-        if (ended.signal.aborted) return;
-        const { code, rawMessage } = ConnectError.from(error);
-        seen.push({ error: Code[code], message: rawMessage });
-      }
-    })();
+    const { output, call } = open(index, views, query);
     await quiet();
     if (readdirSync(folder).includes("then.yaml")) {
       for (const object of readObjects(join(folder, "then.yaml"))) {
@@ -138,12 +112,12 @@ for (const name of readdirSync(CASES)) {
       }
       await quiet();
     }
+    const seen: unknown[] = call.frames.map((frame) => toJson(output, decodeFrame(output, frame)));
+    if (call.error) seen.push({ error: grpcCodeName(call.error.code), message: call.error.message });
     t.assert.fileSnapshot(seen, join(folder, "expected.json"), {
       serializers: [(value) => `${JSON.stringify(value, null, 2)}\n`],
     });
-    ended.abort();
-    await reading;
-    await quiet();
+    call.cancel();
     assert.equal(views.size, 0, "a stream that ended left its view behind");
     assert.equal(index.topics.size, 0, "a view that ended left its topics behind");
   });

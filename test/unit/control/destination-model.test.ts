@@ -2,14 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toJsonString } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { type Update, WeightedAddrSchema } from "../../../src/api/gen/io/linkerd/proxy/destination_pb.js";
+import {
+  type Update,
+  UpdateSchema,
+  WeightedAddrSchema,
+} from "../../../src/api/gen/io/linkerd/proxy/destination_pb.js";
 import type { TcpAddress } from "../../../src/api/gen/io/linkerd/proxy/net_pb.js";
 import type { KubeObject } from "../../../src/base/kube-object.ts";
 import type { ControlSettings } from "../../../src/control/control-settings.ts";
-import { encodeChange, encodeFirst } from "../../../src/control/destination/encode-update.ts";
-import { endpointsKey, endpointsSpec } from "../../../src/control/destination/endpoints.ts";
+import { UpdateEncoder } from "../../../src/control/destination/encode-update.ts";
+import { EndpointsSubscription } from "../../../src/control/destination/endpoints-subscription.ts";
 import { ClusterIndex } from "../../../src/control/index/cluster-index.ts";
 import { Views } from "../../../src/control/index/view.ts";
+import { decodeFrame } from "../../../src/control/serve/grpc-method.ts";
 
 const SETTINGS: ControlSettings = {
   namespace: "meshctl",
@@ -22,7 +27,7 @@ const SETTINGS: ControlSettings = {
   enableIpv6: false,
   inboundPort: 4143,
 };
-const QUERY = { namespace: "demo", service: "web", port: 80, hostname: undefined, nodeName: "n0" };
+const TARGET = { namespace: "demo", service: "web", port: 80, hostname: undefined, nodeName: "n0" };
 
 type Step =
   | { readonly do: "pod"; readonly pod: number; readonly meshed: boolean }
@@ -34,7 +39,7 @@ type Step =
       readonly ready: boolean;
     }
   | { readonly do: "no slice"; readonly slice: number }
-  | { readonly do: "service" | "no service" }
+  | { readonly do: "service" | "node-local service" | "no service" }
   | { readonly do: "node"; readonly zone: string }
   | { readonly do: "flush" };
 
@@ -45,7 +50,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant("no pod" as const), pod }),
   fc.record({ do: fc.constant("slice" as const), slice, pods: fc.uniqueArray(pod), ready: fc.boolean() }),
   fc.record({ do: fc.constant("no slice" as const), slice }),
-  fc.record({ do: fc.constantFrom("service" as const, "no service" as const) }),
+  fc.record({
+    do: fc.constantFrom("service" as const, "node-local service" as const, "no service" as const),
+  }),
   fc.record({ do: fc.constant("node" as const), zone: fc.constantFrom("a", "b") }),
   fc.record({ do: fc.constant("flush" as const) }),
 );
@@ -69,11 +76,12 @@ const sliceObject = (number: number, pods: readonly number[], ready: boolean) =>
     endpoints: pods.map((each) => ({
       addresses: [`10.0.0.${each}`],
       conditions: { ready },
-      nodeName: "n0",
+      nodeName: `n${each % 2}`,
       targetRef: { kind: "Pod", name: `web-${each}`, namespace: "demo" },
     })),
   });
-const service = object("Service", "web", { spec: { clusterIP: "None", ports: [{ port: 80 }] } });
+const service = (internalTrafficPolicy: string) =>
+  object("Service", "web", { spec: { clusterIP: "None", internalTrafficPolicy, ports: [{ port: 80 }] } });
 
 function run(index: ClusterIndex, action: Step): void {
   switch (action.do) {
@@ -90,10 +98,13 @@ function run(index: ClusterIndex, action: Step): void {
       index.delete(sliceObject(action.slice, [], true));
       return;
     case "service":
-      index.apply(service);
+      index.apply(service("Cluster"));
+      return;
+    case "node-local service":
+      index.apply(service("Local"));
       return;
     case "no service":
-      index.delete(service);
+      index.delete(service("Cluster"));
       return;
     case "node":
       index.apply(
@@ -128,23 +139,30 @@ test("a client that follows the changes holds what a new client is told, after a
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const index = new ClusterIndex();
       const views = new Views(index.topics);
-      const view = views.get(endpointsKey(QUERY), endpointsSpec(index, SETTINGS, QUERY));
+      const encoder = new UpdateEncoder();
       const follower = new Client();
-      const unsubscribe = view.subscribe((next, previous) => {
-        const updates = encodeChange(next, previous);
-        assert.ok(updates.length > 0, "an equal state was told");
-        for (const update of updates) follower.receive(update);
+      const readers = { index, views, settings: SETTINGS };
+      const subscription = new EndpointsSubscription(readers, TARGET, (next, previous) => {
+        for (const frame of encoder.change(next, previous))
+          follower.receive(decodeFrame(UpdateSchema, frame));
       });
-      follower.receive(encodeFirst(view.current));
+      follower.receive(decodeFrame(UpdateSchema, encoder.first(subscription.current)));
       for (const action of steps) run(index, action);
       index.topics.flush();
 
       const fresh = new Client();
-      const freshView = new Views(index.topics).get("fresh", endpointsSpec(index, SETTINGS, QUERY));
-      fresh.receive(encodeFirst(freshView.current));
+      const other = new EndpointsSubscription(
+        { ...readers, views: new Views(index.topics) },
+        TARGET,
+        () => {},
+      );
+      fresh.receive(decodeFrame(UpdateSchema, new UpdateEncoder().first(other.current)));
       const sorted = (client: Client) => [...client.held].sort();
       assert.deepEqual(sorted(follower), sorted(fresh));
-      unsubscribe();
+      subscription.close();
+      other.close();
+      assert.equal(views.size, 0, "a subscription that ended left its view behind");
+      assert.equal(index.topics.size, 0, "a view that ended left its topics behind");
     }),
     { numRuns: 300 },
   );

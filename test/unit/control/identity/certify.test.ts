@@ -3,11 +3,11 @@ import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError } from "@connectrpc/connect";
 import { CertifyRequestSchema } from "../../../../src/api/gen/io/linkerd/proxy/identity_pb.js";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { type CertifyOptions, certify } from "../../../../src/control/identity/certify.ts";
 import type { TokenVerdict } from "../../../../src/control/identity/token-review.ts";
+import { GrpcCode, GrpcError, grpcCodeName } from "../../../../src/control/serve/grpc-error.ts";
 import { createAuthority } from "../../../../src/identity/ca.ts";
 import { checkChain } from "../../../../src/identity/certificates.ts";
 import { createCertificateRequest, createWorkloadKey } from "../../../../src/identity/csr.ts";
@@ -88,44 +88,44 @@ const REFUSALS: readonly {
   readonly token?: Buffer;
   readonly csr?: Uint8Array;
   readonly changes?: Partial<CertifyOptions>;
-  readonly code: Code;
+  readonly code: GrpcCode;
 }[] = [
-  { when: "the identity is empty", identity: "", code: Code.InvalidArgument },
-  { when: "the token is empty", token: Buffer.alloc(0), code: Code.InvalidArgument },
-  { when: "the CSR is empty", csr: Buffer.alloc(0), code: Code.InvalidArgument },
-  { when: "the CSR is junk", csr: Buffer.from("junk"), code: Code.InvalidArgument },
-  { when: "the CSR is for another name", csr: csr(`other.${NAME}`), code: Code.FailedPrecondition },
+  { when: "the identity is empty", identity: "", code: GrpcCode.invalidArgument },
+  { when: "the token is empty", token: Buffer.alloc(0), code: GrpcCode.invalidArgument },
+  { when: "the CSR is empty", csr: Buffer.alloc(0), code: GrpcCode.invalidArgument },
+  { when: "the CSR is junk", csr: Buffer.from("junk"), code: GrpcCode.invalidArgument },
+  { when: "the CSR is for another name", csr: csr(`other.${NAME}`), code: GrpcCode.failedPrecondition },
   {
     when: "the CSR has an RSA key",
     csr: createCertificateRequest(NAME, rsaKey()),
-    code: Code.FailedPrecondition,
+    code: GrpcCode.failedPrecondition,
   },
-  { when: "the token is no JWT", token: Buffer.from("not a token"), code: Code.InvalidArgument },
+  { when: "the token is no JWT", token: Buffer.from("not a token"), code: GrpcCode.invalidArgument },
   {
     when: "the API server does not know the token",
     verdict: { kind: "unauthenticated", reason: "expired" },
-    code: Code.FailedPrecondition,
+    code: GrpcCode.failedPrecondition,
   },
-  { when: "the API server does not answer", verdict: new Error("down"), code: Code.Internal },
+  { when: "the API server does not answer", verdict: new Error("down"), code: GrpcCode.internal },
   {
     when: "the token is for another service account",
     verdict: { kind: "authenticated", username: "system:serviceaccount:demo:other" },
-    code: Code.FailedPrecondition,
+    code: GrpcCode.failedPrecondition,
   },
   {
     when: "the token is for a person",
     verdict: { kind: "authenticated", username: "jane" },
-    code: Code.FailedPrecondition,
+    code: GrpcCode.failedPrecondition,
   },
   {
     when: "there is no issuer",
     changes: { issuer: () => Promise.reject(new Error("no issuer")) },
-    code: Code.Unavailable,
+    code: GrpcCode.unavailable,
   },
 ];
 
 for (const refusal of REFUSALS) {
-  test(`identity answers ${Code[refusal.code]} when ${refusal.when}`, async () => {
+  test(`identity answers ${grpcCodeName(refusal.code)} when ${refusal.when}`, async () => {
     const { options } = await optionsWith(refusal.verdict ?? WEB, refusal.changes);
     const request = create(CertifyRequestSchema, {
       identity: refusal.identity ?? NAME,
@@ -133,7 +133,7 @@ for (const refusal of REFUSALS) {
       certificateSigningRequest: refusal.csr ?? csr(NAME),
     });
     await assert.rejects(certify(options, request), (error) => {
-      assert.ok(error instanceof ConnectError);
+      assert.ok(error instanceof GrpcError);
       assert.equal(error.code, refusal.code, error.message);
       return true;
     });
@@ -148,5 +148,5 @@ test("identity answers Unknown when its issuer has expired since it was loaded",
     token: TOKEN,
     certificateSigningRequest: csr(NAME),
   });
-  await assert.rejects(certify(options, request), { code: Code.Unknown });
+  await assert.rejects(certify(options, request), { code: GrpcCode.unknown });
 });

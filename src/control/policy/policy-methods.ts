@@ -1,14 +1,11 @@
-import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import {
   InboundServerPolicies,
   type PortSpec,
-  type Server,
   ServerSchema,
 } from "../../api/gen/io/linkerd/proxy/inbound_pb.js";
 import {
   OutboundPolicies,
-  type OutboundPolicy,
   OutboundPolicySchema,
   type TrafficSpec,
 } from "../../api/gen/io/linkerd/proxy/outbound_pb.js";
@@ -19,8 +16,16 @@ import { type Authority, parseAuthority } from "../destination/authority.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import type { Track, View, Views } from "../index/view.ts";
 import { decodeIp } from "../serve/encode-values.ts";
+import { GrpcCode, GrpcError } from "../serve/grpc-error.ts";
+import {
+  decodeFrame,
+  encodeFrame,
+  type GrpcCall,
+  type GrpcMethod,
+  streamMethod,
+  unaryMethod,
+} from "../serve/grpc-method.ts";
 import { tryParseWorkloadToken } from "../serve/tokens.ts";
-import { UpdateQueue } from "../serve/update-queue.ts";
 import { createNotes, type Note } from "./inbound/notes.ts";
 import { portPolicy } from "./inbound/port-policy.ts";
 import { egressNetworkPolicy, externalPolicy } from "./outbound/egress-policy.ts";
@@ -36,54 +41,46 @@ export interface PolicyOptions {
   readonly log: Logger;
 }
 
-/** A full-state message with its bytes, which tell whether it has changed; or why there is none. */
-type StateResult<T> =
-  | { readonly kind: "state"; readonly message: T; readonly bytes: Uint8Array }
-  | { readonly kind: "error"; readonly error: ConnectError };
+/** A full-state message in its frame, whose bytes tell whether it has changed; or why there is none. */
+type StateResult =
+  | { readonly kind: "state"; readonly frame: Buffer }
+  | { readonly kind: "error"; readonly error: GrpcError };
 
 /** `InboundServerPolicies` and `OutboundPolicies`. Streams carry the whole state each time. */
-export function policyRoutes(options: PolicyOptions): (router: ConnectRouter) => void {
+export function policyMethods(options: PolicyOptions): readonly GrpcMethod[] {
   const { ready } = options;
   const note = createNotes(options.log);
-  return (router) => {
-    router.service(InboundServerPolicies, {
-      getPort: async (request) => {
-        await ready;
-        return once(inboundView(options, note, request));
-      },
-      watchPort: (request, context) =>
-        watch(
-          ready,
-          () => inboundView(options, note, request),
-          `port ${request.port} of ${request.workload}`,
-          context.signal,
-        ),
-    });
-    router.service(OutboundPolicies, {
-      get: async (request) => {
-        await ready;
-        return once(outboundView(options, request));
-      },
-      watch: (request, context) =>
-        watch(ready, () => outboundView(options, request), "an outbound policy", context.signal),
-    });
-  };
+  const { getPort, watchPort } = InboundServerPolicies.method;
+  return [
+    unaryMethod(getPort, async (request) => {
+      await ready;
+      return decodeFrame(ServerSchema, once(inboundView(options, note, request)));
+    }),
+    streamMethod(watchPort, ready, (request, call) => watch(inboundView(options, note, request), call)),
+    unaryMethod(OutboundPolicies.method.get, async (request) => {
+      await ready;
+      return decodeFrame(OutboundPolicySchema, once(outboundView(options, request)));
+    }),
+    streamMethod(OutboundPolicies.method.watch, ready, (request, call) =>
+      watch(outboundView(options, request), call),
+    ),
+  ];
 }
 
 function inboundView(
   { views, index, settings }: PolicyOptions,
   note: Note,
   request: PortSpec,
-): View<StateResult<Server>> {
+): View<StateResult> {
   const { workload, port } = request;
   const token = tryParseWorkloadToken(workload);
-  if (!token) throw new ConnectError(`"${workload}" is no workload token`, Code.InvalidArgument);
-  if (port < 1 || port > 65535) throw new ConnectError(`${port} is no port`, Code.InvalidArgument);
+  if (!token) throw new GrpcError(`"${workload}" is no workload token`, GrpcCode.invalidArgument);
+  if (port < 1 || port > 65535) throw new GrpcError(`${port} is no port`, GrpcCode.invalidArgument);
   const { namespace, pod } = token;
   if (pod === undefined) {
-    throw new ConnectError(
+    throw new GrpcError(
       `ExternalWorkload ${namespace}/${token.externalWorkload} is not known`,
-      Code.NotFound,
+      GrpcCode.notFound,
     );
   }
   return views.get(`inbound/${namespace}/${pod}:${port}`, {
@@ -91,16 +88,16 @@ function inboundView(
     compute(track) {
       track(`pod/${namespace}/${pod}`);
       const object = index.pod(namespace, pod);
-      if (!object) return failure(`pod ${namespace}/${pod} is not known`, Code.NotFound);
+      if (!object) return failure(`pod ${namespace}/${pod} is not known`, GrpcCode.notFound);
       return state(ServerSchema, portPolicy({ index, settings, track, note }, object, port));
     },
   });
 }
 
-function outboundView(options: PolicyOptions, request: TrafficSpec): View<StateResult<OutboundPolicy>> {
+function outboundView(options: PolicyOptions, request: TrafficSpec): View<StateResult> {
   const token = tryParseWorkloadToken(request.sourceWorkload);
   if (request.sourceWorkload !== "" && !token) {
-    throw new ConnectError(`"${request.sourceWorkload}" is no workload token`, Code.InvalidArgument);
+    throw new GrpcError(`"${request.sourceWorkload}" is no workload token`, GrpcCode.invalidArgument);
   }
   const target = readTarget(request, options.settings);
   const client = token?.namespace ?? "";
@@ -115,7 +112,7 @@ function computeOutbound(
   target: Authority,
   clientNamespace: string,
   track: Track,
-): StateResult<OutboundPolicy> {
+): StateResult {
   const { port } = target;
   let service: ReturnType<ClusterIndex["service"]>;
   if (target.kind === "ip") {
@@ -131,7 +128,7 @@ function computeOutbound(
       }
       const isInside = settings.clusterNetworks.some((network) => networkContains(network, target.ip));
       // Pods and other addresses of the cluster have no policy: the profile's endpoint leads there.
-      if (isInside) return failure(`no Service has the address ${target.ip}`, Code.NotFound);
+      if (isInside) return failure(`no Service has the address ${target.ip}`, GrpcCode.notFound);
       return state(OutboundPolicySchema, externalPolicy(target.ip, port, { index, settings, track }));
     }
     track(`service/${service.metadata.namespace}/${service.metadata.name}`);
@@ -139,14 +136,14 @@ function computeOutbound(
     track(`service/${target.namespace}/${target.service}`);
     service = index.service(target.namespace, target.service);
     if (!service)
-      return failure(`Service ${target.namespace}/${target.service} does not exist`, Code.NotFound);
+      return failure(`Service ${target.namespace}/${target.service} does not exist`, GrpcCode.notFound);
   } else {
-    return failure("the name is not that of a Service", Code.NotFound);
+    return failure("the name is not that of a Service", GrpcCode.notFound);
   }
   return told(servicePolicy(service, port, clientNamespace, { index, settings, track }), log);
 }
 
-function told({ policy, problems }: ComputedPolicy, log: Logger): StateResult<OutboundPolicy> {
+function told({ policy, problems }: ComputedPolicy, log: Logger): StateResult {
   for (const problem of problems) log.warn("annotation ignored", problem);
   return state(OutboundPolicySchema, policy);
 }
@@ -156,58 +153,46 @@ function readTarget({ target }: TrafficSpec, settings: ControlSettings): Authori
     const ip = decodeIp(target.value.ip, bitsToIpv6);
     const { port } = target.value;
     if (ip === undefined || port < 1 || port > 65535) {
-      throw new ConnectError("the target's address has no IP or no port", Code.InvalidArgument);
+      throw new GrpcError("the target's address has no IP or no port", GrpcCode.invalidArgument);
     }
     return { kind: "ip", ip, port };
   }
   const authority =
     target.case === "authority" ? parseAuthority(target.value, settings.clusterDomain) : undefined;
-  if (!authority) throw new ConnectError("the target is neither address nor authority", Code.InvalidArgument);
+  if (!authority)
+    throw new GrpcError("the target is neither address nor authority", GrpcCode.invalidArgument);
   return authority;
 }
 
-function once<T>(view: View<StateResult<T>>): T {
+function once(view: View<StateResult>): Buffer {
   // Subscribed for a moment, so that the view is dropped again.
   const unsubscribe = view.subscribe(() => {});
   try {
     if (view.current.kind === "error") throw view.current.error;
-    return view.current.message;
+    return view.current.frame;
   } finally {
     unsubscribe();
   }
 }
 
-async function* watch<T>(
-  ready: Promise<void>,
-  open: () => View<StateResult<T>>,
-  what: string,
-  signal: AbortSignal,
-): AsyncGenerator<T> {
-  await ready;
-  const view = open();
-  const queue = new UpdateQueue<T>(what);
-  const unsubscribe = view.subscribe((next) => {
-    if (next.kind === "state") queue.push(next.message);
-    else queue.end(next.error);
+function watch(view: View<StateResult>, call: GrpcCall): void {
+  call.onOver = view.subscribe((next) => {
+    if (next.kind === "state") call.sendState(next.frame);
+    else call.end(next.error);
   });
-  try {
-    const first = view.current;
-    if (first.kind === "error") throw first.error;
-    queue.push(first.message);
-    yield* queue.drain(signal);
-  } finally {
-    unsubscribe();
-  }
+  const first = view.current;
+  if (first.kind === "error") throw first.error;
+  call.sendState(first.frame);
 }
 
-function state<D extends DescMessage>(schema: D, message: MessageShape<D>): StateResult<MessageShape<D>> {
-  return { kind: "state", message, bytes: toBinary(schema, message) };
+function state<D extends DescMessage>(schema: D, message: MessageShape<D>): StateResult {
+  return { kind: "state", frame: encodeFrame(schema, message) };
 }
 
-function failure(message: string, code: Code): StateResult<never> {
-  return { kind: "error", error: new ConnectError(message, code) };
+function failure(message: string, code: GrpcCode): StateResult {
+  return { kind: "error", error: new GrpcError(message, code) };
 }
 
-function isSameState(left: StateResult<unknown>, right: StateResult<unknown>): boolean {
-  return left.kind === "state" && right.kind === "state" && Buffer.compare(left.bytes, right.bytes) === 0;
+function isSameState(left: StateResult, right: StateResult): boolean {
+  return left.kind === "state" && right.kind === "state" && Buffer.compare(left.frame, right.frame) === 0;
 }
