@@ -34,5 +34,7 @@ export function restoreOrigProto(exchange: ServerExchange): void {
   live.protocol = "http/1";
   // A body without length needs chunks, which HTTP/1.0 does not have.
   request.minor = original.startsWith("HTTP/1.0") && request.body !== "chunked" ? 0 : 1;
+  // An empty Host is none in HTTP/2, and HTTP/1.1 must have one (RFC 9112 section 3.2).
+  if (request.minor === 1 && !fields.has("host")) fields.append("Host", "");
   exchange.responseEdits.push((head: ResponseHead) => head.fields.set(ORIG_PROTO, original.slice(0, 8)));
 }
