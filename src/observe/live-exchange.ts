@@ -140,6 +140,16 @@ export class LiveTransport {
   }
 }
 
+/** What an attempt came to that is not the last of its exchange. */
+export interface FailedAttempt {
+  /** Of HTTP; 0: there was no response. */
+  readonly status: number;
+  /** -1: none. */
+  readonly grpcStatus: number;
+  /** Code of the error; "" when there was a response. */
+  readonly errorCode: string;
+}
+
 /** What is found out about a connection before anything passes: once a connection, so objects are fine here. */
 export type ConnectionEvent =
   /** Outbound: how the target's policy wants it served. */
@@ -176,6 +186,8 @@ export interface Recorder {
   opened(exchange: LiveExchange): void;
   /** The response head went to the client. */
   responded(exchange: LiveExchange): void;
+  /** An attempt is over and another one will be made. Called while the exchange still names the endpoint and backend. */
+  retried(exchange: LiveExchange, attempt: FailedAttempt): void;
   /** Sets the time at which the last byte of a request's body came. */
   requestEnded(exchange: LiveExchange): void;
   /** Last byte, reset, or local answer complete. Exactly once. */

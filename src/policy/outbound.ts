@@ -1,5 +1,6 @@
 import type { Endpoint } from "./endpoint.ts";
 import type { PolicyMeta } from "./meta.ts";
+import type { ProfileRouting, ResponseRule } from "./profile.ts";
 import type { HostMatch, HttpFilter, HttpMatch } from "./route.ts";
 
 /** Where traffic to one target goes: the proxy's merge of profile and outbound policy. */
@@ -11,6 +12,8 @@ export interface OutboundPolicy {
   /** Used by opaque, and by detect when HTTP is not found. Empty: the connection is refused. */
   readonly opaqueRoutes: readonly OpaqueRoute[];
   readonly failureAccrual: FailureAccrual | undefined;
+  /** Set: HTTP follows the routes of a ServiceProfile, not `httpRoutes`. */
+  readonly profile?: ProfileRouting | undefined;
 }
 
 export interface OutboundRoute {
@@ -27,10 +30,14 @@ export interface OutboundRule {
     readonly requestMs: number | undefined;
     readonly responseMs: number | undefined;
     readonly idleMs: number | undefined;
+    /** Until the response's head, retries included (ServiceProfiles); absent: none. */
+    readonly headMs?: number | undefined;
   };
   readonly retry: RetryPolicy | undefined;
   /** Backends that get copies of the rule's requests; absent: none. */
   readonly mirrors?: readonly RequestMirror[];
+  /** Requests may change timeouts and retries by their own headers. Default false: those headers pass through. */
+  readonly allowsOverrides?: boolean;
 }
 
 /** A backend that gets copies of requests. Its answers go nowhere. */
@@ -95,6 +102,8 @@ export interface RetryPolicy {
     | undefined;
   /** Methods that are not idempotent are repeated too. Default false. (A gRPC call is repeated wherever `grpcCodes` names a code.) */
   readonly repeatsAnyMethod?: boolean | undefined;
+  /** Set: what these call a failure is repeated, by whichever method, and `statuses` and `grpcCodes` do not matter (ServiceProfiles). */
+  readonly failures?: readonly ResponseRule[] | undefined;
   /** Absent: as many as `maxRetries` lets. Rules with the same object share one budget. */
   readonly budget?: RetryBudgetSettings | undefined;
 }

@@ -14,6 +14,7 @@ import { decodeMeta, durationMs, present, tryDurationMs, undecodable } from "./d
 const DEFAULT_RTT_MS = 30;
 const DEFAULT_DECAY_MS = 10_000;
 const DEFAULT_PENALTY_MS = 5000;
+const DEFAULT_RETRY_AFTER_MS_MAX = 300_000;
 
 type RouteBackend = {
   readonly backend?: BackendMessage | undefined;
@@ -119,6 +120,7 @@ function decodeBalancer(message: Backend_BalanceP2c): Backend["target"] {
         defaultRttMs: tryDurationMs(message.load.value.defaultRtt) ?? DEFAULT_RTT_MS,
         decayMs: tryDurationMs(message.load.value.decay) ?? DEFAULT_DECAY_MS,
         penaltyMs: tryDurationMs(message.load.value.penalty) ?? DEFAULT_PENALTY_MS,
+        maxRetryAfterMs: tryDurationMs(message.load.value.maxRetryAfter) ?? DEFAULT_RETRY_AFTER_MS_MAX,
       };
     default:
       throw undecodable("a balancer's load", "its kind is absent");

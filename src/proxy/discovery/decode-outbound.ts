@@ -128,6 +128,7 @@ function decodeHttpRoute(message: HttpRoute): OutboundRoute {
       ),
       timeouts: decodeTimeouts(rule),
       retry: rule.retry && decodeHttpRetry(rule.retry),
+      allowsOverrides: rule.allowL5dRequestHeaders,
     })),
   };
 }
@@ -144,6 +145,7 @@ function decodeGrpcRoute(message: GrpcRoute): OutboundRoute {
       })),
       timeouts: decodeTimeouts(rule),
       retry: rule.retry && decodeGrpcRetry(rule.retry),
+      allowsOverrides: rule.allowL5dRequestHeaders,
     })),
   };
 }
@@ -249,6 +251,7 @@ function decodeAccrual(message: FailureAccrualMessage | undefined): FailureAccru
         successRateThreshold: 0,
         decayMs: 10_000,
         minRequests: 0,
+        countsLimited: false,
         backoff: decodeBackoff(message.kind.value.backoff, "a breaker's backoff"),
       };
     case "unified": {
@@ -266,6 +269,7 @@ function decodeAccrual(message: FailureAccrualMessage | undefined): FailureAccru
         successRateThreshold: threshold,
         decayMs,
         minRequests,
+        countsLimited: true,
         backoff: decodeBackoff(backoff, "a breaker's backoff"),
       };
     }

@@ -1,5 +1,6 @@
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { GrpcRoute_Retry, HttpRoute_Retry } from "../../api/gen/io/linkerd/proxy/outbound_pb.js";
-import type { RetryPolicy } from "../../policy/outbound.ts";
+import type { RetryBudgetSettings, RetryPolicy } from "../../policy/outbound.ts";
 import { decodeBackoff, present, tryDurationMs, undecodable } from "./decode-values.ts";
 
 /** gRPC codes by the names of the message's fields (`deadine` is spelled so there). */
@@ -36,5 +37,25 @@ function common(message: HttpRoute_Retry | GrpcRoute_Retry) {
     maxRequestBytes: message.maxRequestBytes,
     timeoutMs: tryDurationMs(message.timeout),
     backoff: message.backoff && decodeBackoff(message.backoff, "a retry's backoff"),
+    repeatsAnyMethod: message.nonIdempotent,
+    budget: message.budget && tryDecodeBudget(message.budget),
   };
+}
+
+/**
+ * A budget of the policy or of a profile.
+ *
+ * @returns undefined when its values are out of range: ratio 0 to 1000, ttl 1 s to 60 s
+ * @see reference: proxy-api section 6.3
+ */
+export function tryDecodeBudget(budget: {
+  readonly ratio: number;
+  readonly minRetriesPerSecond: number;
+  readonly ttl?: Duration | undefined;
+}): RetryBudgetSettings | undefined {
+  const { ratio, minRetriesPerSecond } = budget;
+  const ttlMs = tryDurationMs(budget.ttl) ?? 0;
+  if (!(ratio >= 0 && ratio <= 1000) || ttlMs < 1000 || ttlMs > 60_000) return undefined;
+  if (minRetriesPerSecond > 2 ** 31 - 1) return undefined;
+  return { ratio, minPerSecond: minRetriesPerSecond, ttlMs };
 }

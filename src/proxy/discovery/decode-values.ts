@@ -94,5 +94,5 @@ export function decodeBackoff(message: ExponentialBackoff | undefined, where: st
   const jitterRatio = backoff.jitterRatio;
   if (!(maxMs > 0 && minMs <= maxMs && minMs >= 0)) throw undecodable(where, `${minMs} ms to ${maxMs} ms`);
   if (!(jitterRatio >= 0 && jitterRatio <= 100)) throw undecodable(where, `jitter ${jitterRatio}`);
-  return { minMs, maxMs, jitterRatio };
+  return { minMs, maxMs, jitterRatio, respectRetryAfter: backoff.respectRetryAfterHint };
 }

@@ -7,6 +7,7 @@ import { Splice } from "../tcp/splice.ts";
 import type { BodySink } from "./body-sink.ts";
 import { type ClientChannel, type HttpVersion, hasBody, type ResponseSink } from "./client-channel.ts";
 import type { HttpOrigin } from "./origin.ts";
+import { PeekedResponse, type PeekTarget } from "./peeked-response.ts";
 import type { ExchangeUpstream, ServerExchange } from "./server-exchange.ts";
 import type { UpgradedStream } from "./upgraded-stream.ts";
 
@@ -20,20 +21,34 @@ export interface AttemptOptions {
   /** Tunnels that grow out of exchanges live here. */
   readonly live: LiveSet;
   readonly observer: AttemptObserver;
+  /** The first part of the response is held until it is known whether trailers follow at once (gRPC). Default false. */
+  readonly isPeeked?: boolean;
 }
 
-/** Who cares how it goes: the balancer's side of an attempt. `finished` is the last call, exactly once. */
+/** `failed`: by the server, or by its taking too long. `abandoned`: nobody waits for it any more, which says nothing of the server. */
+export type AttemptEnd = "complete" | "failed" | "abandoned";
+
+/** Who cares how it goes: the balancer's side of an attempt. `finished` is the last call, exactly once, unless `connectFailed` was. */
 export interface AttemptObserver {
   connected(): void;
   /** Nothing of the request was sent. @returns true when the request goes elsewhere and must not fail here */
   connectFailed(error: MeshError): boolean;
   /**
-   * The response's head is here. @returns set: the response is thrown away, and this is called once the attempt is over
+   * The response's head is here; of one that is peeked at, perhaps again with its trailers.
+   *
+   * @returns set: the response is thrown away, and this is called once the attempt is over
    */
-  retry?(head: ResponseHead): (() => void) | undefined;
+  responded?(head: ResponseHead, trailers: Fields | undefined): (() => void) | undefined;
+  /**
+   * Nothing of a response has come, and none will.
+   *
+   * @param isUnprocessed the server has done nothing with the request
+   * @returns set: it does not fail here, and this is called once the attempt is over
+   */
+  lost?(error: MeshError, isUnprocessed: boolean): (() => void) | undefined;
   /** First body byte, or the end of a response without one. */
-  responseStarted(): void;
-  finished(): void;
+  responseStarted(isOver: boolean): void;
+  finished(end: AttemptEnd, trailers: Fields | undefined): void;
 }
 
 /**
@@ -44,7 +59,7 @@ export interface AttemptObserver {
  * A reused connection that closes before any byte of a response most likely was closed while the request travelled.
  * Such a request is sent once more, on another connection, if repeating it is harmless and it had no body to lose.
  */
-export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
+export class Attempt implements ResponseSink, BodySink, ExchangeUpstream, PeekTarget {
   readonly #options: AttemptOptions;
   readonly #exchange: ServerExchange;
   readonly #abortDial = new AbortController();
@@ -53,6 +68,7 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
   #isOver = false;
   #hasReplayed = false;
   #hasStarted = false;
+  #tookBody = false;
 
   constructor(options: AttemptOptions) {
     this.#options = options;
@@ -81,11 +97,11 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
     this.#connection?.resume();
   }
 
-  abort(): void {
+  abort(cause?: unknown): void {
     if (this.#isOver) return;
     this.#abortDial.abort();
     this.#connection?.abort();
-    this.#finish();
+    this.#finish(isTimeout(cause) ? "failed" : "abandoned");
   }
 
   // From the server's side.
@@ -110,37 +126,44 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
       );
       return;
     }
-    const again = this.#options.observer.retry?.(head);
-    if (again) {
-      this.#started();
-      this.#connection?.abort();
-      this.#finish();
-      again();
-      return;
-    }
-    this.#exchange.sendHead(head);
+    if (!this.discards(head, undefined)) this.forwardHead(head);
+  }
+
+  /** Whether the response is thrown away for another attempt. */
+  discards(head: ResponseHead, trailers: Fields | undefined): boolean {
+    const again = this.#options.observer.responded?.(head, trailers);
+    if (!again) return false;
+    this.#started(true);
+    this.#connection?.abort();
+    this.#finish("complete", trailers);
+    again();
+    return true;
+  }
+
+  forwardHead(head: ResponseHead): void {
+    if (!this.#isOver) this.#exchange.sendHead(head);
   }
 
   responseData(view: Buffer): boolean {
-    this.#started();
+    this.#started(false);
     return this.#exchange.sendData(view);
   }
 
   responseEnd(trailers: Fields | undefined): void {
-    this.#started();
-    this.#finish();
+    this.#started(true);
+    this.#finish("complete", trailers);
     this.#exchange.sendEnd(trailers);
   }
 
   responseUpgraded(server: UpgradedStream): void {
-    this.#started();
+    this.#started(false);
     const { live } = this.#exchange;
     const client = this.#exchange.upgrade();
     const splice = new Splice(client, server, (result) => {
       this.#options.live.remove(splice);
       live.requestBytes += result.forwardBytes;
       live.responseBytes += result.backwardBytes;
-      this.#finish();
+      this.#finish("complete");
       client.released(result.leftErrno);
       server.released(result.rightErrno);
     });
@@ -154,7 +177,7 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
     if (connection && this.#canReplay(connection, error)) {
       this.#hasReplayed = true;
       this.#dial();
-    } else {
+    } else if (!this.#isLost(connection, error, false)) {
       this.#fail(error);
     }
   }
@@ -169,7 +192,8 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
       this.#dial();
       return;
     }
-    this.#finish();
+    if (isRefused && this.#isLost(connection, refused(message), true)) return;
+    this.#finish("failed");
     this.#exchange.resetByServer(code, message);
   }
 
@@ -201,9 +225,22 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
       head: request,
       target: this.#options.target,
       isTunnelWanted: this.#version === "http/1" && wantsUpgrade(this.#exchange),
-      sink: this,
+      sink: this.#options.isPeeked ? new PeekedResponse(this) : this,
     });
-    if (hasBody(request)) this.#exchange.attachBody(this);
+    // A connection that went away in that moment has not seen the request.
+    if (!hasBody(request) || this.#connection !== connection) return;
+    this.#tookBody = true;
+    this.#exchange.attachBody(this);
+  }
+
+  /** Whether the request goes elsewhere, now that this server will not answer. */
+  #isLost(connection: ClientChannel | undefined, error: MeshError, isUnprocessed: boolean): boolean {
+    if (!connection || connection.hasResponse || this.#isOver) return false;
+    const again = this.#options.observer.lost?.(error, isUnprocessed);
+    if (!again) return false;
+    this.#finish("failed");
+    again();
+    return true;
   }
 
   #canReplay(connection: ClientChannel, error: MeshError): boolean {
@@ -216,29 +253,38 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream {
     );
   }
 
-  /** Once, and only without a body, which would be gone. */
+  /** Once, and only while all of the body, if there is one, can be sent again. */
   get #isRepeatable(): boolean {
-    return !this.#hasReplayed && this.#exchange.request.body === "none";
+    if (this.#hasReplayed) return false;
+    return !this.#tookBody || this.#exchange.bodyBuffer?.isReplayable === true;
   }
 
-  #started(): void {
+  #started(isOver: boolean): void {
     if (this.#hasStarted) return;
     this.#hasStarted = true;
-    this.#options.observer.responseStarted();
+    this.#options.observer.responseStarted(isOver);
   }
 
   #fail(error: MeshError): void {
     if (this.#isOver) return;
-    this.#finish();
+    this.#finish("failed");
     this.#exchange.fail(error);
   }
 
-  #finish(): void {
+  #finish(end: AttemptEnd, trailers?: Fields): void {
     if (this.#isOver) return;
     this.#isOver = true;
     if (this.#exchange.upstream === this) this.#exchange.upstream = undefined;
-    this.#options.observer.finished();
+    this.#options.observer.finished(end, trailers);
   }
+}
+
+function isTimeout(cause: unknown): boolean {
+  return cause instanceof MeshError && (cause.code === "REQUEST_TIMEOUT" || cause.code === "PROFILE_TIMEOUT");
+}
+
+function refused(message: string): MeshError {
+  return new MeshError({ kind: "environment", code: "UPSTREAM_RESET", message: `server: ${message}` });
 }
 
 /** RFC 9110 section 9.2.2. */

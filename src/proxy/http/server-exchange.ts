@@ -6,6 +6,7 @@ import type { Fields } from "../../wire/http1-fields.ts";
 import type { RequestHead, ResponseHead } from "../../wire/http1-head.ts";
 import type { BodySink } from "./body-sink.ts";
 import { BodyTee } from "./body-tee.ts";
+import type { RequestBuffer } from "./request-buffer.ts";
 import type { UpgradedStream } from "./upgraded-stream.ts";
 
 /** What an exchange needs of the connection that it came on. */
@@ -31,8 +32,8 @@ export interface ExchangeConnection {
 export interface ExchangeUpstream {
   /** The client has room again for the response's body. */
   resume(): void;
-  /** The client is gone, or the exchange has failed: nobody wants the response. */
-  abort(): void;
+  /** The client is gone, or the exchange has failed: nobody wants the response. @param cause of the failure; undefined: the client left */
+  abort(cause?: unknown): void;
 }
 
 /** Answers causes instead of the application: the rescue layer. Also ends a gRPC response that has begun, by its trailers. */
@@ -64,6 +65,12 @@ export class ServerExchange {
   readonly onDone: (() => void)[] = [];
   /** Get copies of the request's body as it passes. */
   readonly bodyTaps: BodySink[] = [];
+  /** Keeps the request's body for other attempts. */
+  bodyBuffer: RequestBuffer | undefined = undefined;
+  /** Monotonic ms at which the client, or the route, gives up; -1: neither says. */
+  deadlineAt = -1;
+  /** Told when another attempt begins. */
+  onAttempt: (() => void) | undefined = undefined;
   /** Told of the response's head and of each part of its body. */
   onProgress: (() => void) | undefined = undefined;
   /** Whether the connection must not go on after this exchange. */
@@ -75,6 +82,7 @@ export class ServerExchange {
   readonly #recorder: Recorder;
   readonly #connection: ExchangeConnection;
   readonly #rescue: Rescue;
+  #isBufferAttached = false;
   #isRecorded = false;
   #isSuppressed = false;
   #view: RequestView | undefined;
@@ -107,7 +115,20 @@ export class ServerExchange {
   }
 
   attachBody(sink: BodySink): void {
-    this.#connection.attachBody(this, this.bodyTaps.length === 0 ? sink : new BodyTee(sink, this.bodyTaps));
+    const buffer = this.bodyBuffer;
+    if (!buffer) {
+      this.#takeBody(sink);
+      return;
+    }
+    buffer.attach(sink);
+    if (this.#isBufferAttached) return;
+    this.#isBufferAttached = true;
+    this.#takeBody(buffer);
+  }
+
+  /** Reads on from the client, after a body's taker said no. */
+  resumeClient(): void {
+    this.#connection.resumeBody(this);
   }
 
   /** The last byte of the request's body has come. Not called for requests without one. */
@@ -117,7 +138,8 @@ export class ServerExchange {
 
   /** The upstream has room again for the request's body. */
   resumeBody(): void {
-    this.#connection.resumeBody(this);
+    if (this.bodyBuffer) this.bodyBuffer.resume();
+    else this.#connection.resumeBody(this);
   }
 
   /** Forwards 100 Continue, 103 Early Hints and the like. */
@@ -206,6 +228,10 @@ export class ServerExchange {
   /** A tunnel that this exchange became has ended. */
   tunnelClosed(): void {
     this.#close();
+  }
+
+  #takeBody(sink: BodySink): void {
+    this.#connection.attachBody(this, this.bodyTaps.length === 0 ? sink : new BodyTee(sink, this.bodyTaps));
   }
 
   #readGrpcStatus(fields: Fields): void {

@@ -2,8 +2,9 @@ import type { Duplex } from "node:stream";
 import type { Timer } from "../../base/clock.ts";
 import { type LiveExchange, LiveTransport } from "../../observe/live-exchange.ts";
 import type { Endpoint } from "../../policy/endpoint.ts";
-import type { Backend } from "../../policy/outbound.ts";
-import { Balancer } from "../balance/balancer.ts";
+import type { PolicyMeta } from "../../policy/meta.ts";
+import type { Backend, FailureAccrual } from "../../policy/outbound.ts";
+import { Balancer, type BalancerOptions } from "../balance/balancer.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
 import { HttpOrigin } from "../http/origin.ts";
 import { dialEndpoint, endpointTls, isLocal } from "./dial-endpoint.ts";
@@ -18,7 +19,17 @@ interface Held<T extends { close(): void }> {
   readonly balancer: Balancer<T>;
   /** Lets go of discovery. */
   readonly release: () => void;
+  /** The breaker that it was asked for with. */
+  readonly accrual: FailureAccrual | undefined;
+  isDropped: boolean;
   usedAt: number;
+}
+
+/** A backend, and for whom its balancer is made. */
+interface AskedBackend {
+  readonly kind: "http" | "tcp";
+  readonly backend: Backend;
+  readonly parent: PolicyMeta | undefined;
 }
 
 /** Requests or connections that may wait for an endpoint, and how long. */
@@ -35,6 +46,8 @@ export class Backends {
   readonly #deps: ProxyDependencies;
   readonly #opaqueQueue: QueueLimits;
   readonly #http = new Map<string, Held<HttpOrigin>>();
+  /** The same by the object that a policy holds: a request needs no key. */
+  readonly #httpByBackend = new WeakMap<Backend, Held<HttpOrigin>>();
   readonly #opaque = new Map<string, Held<OpaqueOrigin>>();
   #sweep: Timer | undefined;
 
@@ -44,19 +57,34 @@ export class Backends {
     this.#opaqueQueue = { queueCapacity: tcpQueueCapacity, failfastTimeoutMs: tcpFailfastTimeoutMs };
   }
 
-  /** @returns undefined for a backend without dispatcher */
-  http(backend: Backend): Balancer<HttpOrigin> | undefined {
-    return this.#get(this.#http, backend, this.#deps.config.outbound, (endpoint) =>
-      this.#createHttpOrigin(endpoint),
+  /**
+   * @param accrual the policy's breaker: policies with different ones do not share a balancer
+   * @param parent  of that policy, for metrics
+   * @returns undefined for a backend without dispatcher
+   */
+  http(backend: Backend, accrual?: FailureAccrual, parent?: PolicyMeta): Balancer<HttpOrigin> | undefined {
+    let held = this.#httpByBackend.get(backend);
+    if (held && !held.isDropped && held.accrual === accrual) {
+      held.usedAt = this.#deps.clock.monotonic();
+      return held.balancer;
+    }
+    held = this.#get(
+      this.#http,
+      { kind: "http", backend, parent },
+      this.#deps.config.outbound,
+      (endpoint) => this.#createHttpOrigin(endpoint),
+      accrual,
     );
+    if (held) this.#httpByBackend.set(backend, held);
+    return held?.balancer;
   }
 
   /** @returns undefined for a backend without dispatcher */
-  opaque(backend: Backend): Balancer<OpaqueOrigin> | undefined {
-    return this.#get(this.#opaque, backend, this.#opaqueQueue, (endpoint) => ({
+  opaque(backend: Backend, parent?: PolicyMeta): Balancer<OpaqueOrigin> | undefined {
+    return this.#get(this.#opaque, { kind: "tcp", backend, parent }, this.#opaqueQueue, (endpoint) => ({
       dial: (live, signal) => dialEndpoint(endpoint, undefined, this.#deps, live, signal),
       close() {},
-    }));
+    }))?.balancer;
   }
 
   close(): void {
@@ -70,26 +98,29 @@ export class Backends {
 
   #get<T extends { close(): void }>(
     cache: Map<string, Held<T>>,
-    backend: Backend,
+    asked: AskedBackend,
     queue: QueueLimits,
     create: (endpoint: Endpoint) => T,
-  ): Balancer<T> | undefined {
+    accrual?: FailureAccrual,
+  ): Held<T> | undefined {
+    const { backend } = asked;
     if (backend.target.kind === "none") return undefined;
-    const key = backendKey(backend);
+    const key = backendKey(backend, accrual);
     let held = cache.get(key);
     if (!held) {
-      held = this.#create(backend, queue, create);
+      held = this.#create(asked, queue, create, accrual);
       cache.set(key, held);
       this.#armSweep();
     }
     held.usedAt = this.#deps.clock.monotonic();
-    return held.balancer;
+    return held;
   }
 
   #create<T extends { close(): void }>(
-    backend: Backend,
+    { kind, backend, parent }: AskedBackend,
     queue: QueueLimits,
     create: (endpoint: Endpoint) => T,
+    accrual: FailureAccrual | undefined,
   ): Held<T> {
     const { clock, random, config, discovery } = this.#deps;
     const target = backend.target as Exclude<Backend["target"], { kind: "none" }>;
@@ -102,20 +133,28 @@ export class Backends {
       queueCapacity: queue.queueCapacity,
       failfastTimeoutMs: queue.failfastTimeoutMs,
       backoff: config.outbound.connectBackoff,
+      // A single address has no other that it could be left out for.
+      failureAccrual: target.kind === "balance" ? accrual : undefined,
+      penalty: penaltyOf(target),
       create,
     });
+    const { failfastTimeoutMs } = queue;
+    const removed =
+      this.#deps.balancers?.add(balancer, { kind, parent, backend: backend.meta, failfastTimeoutMs }) ??
+      (() => {});
     if (target.kind === "forward") {
       balancer.update(new Map([[target.endpoint.address, target.endpoint]]));
-      return { balancer, release() {}, usedAt: 0 };
+      return { balancer, release: removed, accrual, isDropped: false, usedAt: 0 };
     }
     const watched = discovery.endpoints(target.path);
     balancer.update(watched.current.endpoints);
     const unsubscribe = watched.onChange((set) => balancer.update(set.endpoints));
     const release = (): void => {
+      removed();
       unsubscribe();
       watched.release();
     };
-    return { balancer, release, usedAt: 0 };
+    return { balancer, release, accrual, isDropped: false, usedAt: 0 };
   }
 
   #createHttpOrigin(endpoint: Endpoint): HttpOrigin {
@@ -185,14 +224,24 @@ export function describeEndpoint(
 const DEFAULT_RTT_MS = 30;
 const DEFAULT_DECAY_MS = 10_000;
 
-function backendKey({ target }: Backend): string {
-  if (target.kind === "balance") return `balance ${target.path} ${target.defaultRttMs} ${target.decayMs}`;
+function penaltyOf(target: Backend["target"]): BalancerOptions<never>["penalty"] {
+  if (target.kind !== "balance" || target.penaltyMs === undefined) return undefined;
+  return { penaltyMs: target.penaltyMs, retryAfterMsMax: target.maxRetryAfterMs ?? 0 };
+}
+
+function backendKey({ target }: Backend, accrual: FailureAccrual | undefined): string {
   if (target.kind === "none") return "none";
+  if (target.kind === "balance") {
+    const { path, defaultRttMs, decayMs, penaltyMs, maxRetryAfterMs } = target;
+    const breaker = accrual ? JSON.stringify(accrual) : "";
+    return `balance ${path} ${defaultRttMs} ${decayMs} ${penaltyMs} ${maxRetryAfterMs} ${breaker}`;
+  }
   const { address, tls, opaqueTransportPort, protocolHint, authorityOverride } = target.endpoint;
   return `forward ${address} ${tls?.identity} ${tls?.serverName} ${opaqueTransportPort} ${protocolHint} ${authorityOverride}`;
 }
 
 function drop(held: Held<{ close(): void }>): void {
+  held.isDropped = true;
   held.release();
   held.balancer.close();
 }

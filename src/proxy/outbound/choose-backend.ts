@@ -20,12 +20,18 @@ export function chooseBackend<T extends { close(): void }>(
   resolve: (backend: Backend) => Balancer<T> | undefined,
   random: () => number,
 ): ChosenBackend<T> | undefined {
-  const { backends } = distribution;
+  const { backends, kind } = distribution;
+  // Most rules have one backend.
+  if (backends.length === 1 && kind !== "empty") {
+    const weighted = backends[0]!;
+    const balancer = resolve(weighted.backend);
+    return balancer && !balancer.isAvailable ? undefined : { weighted, balancer };
+  }
   const isReady = (index: number) => resolve(backends[index]!.backend)?.isAvailable ?? true;
   let index = -1;
-  if (distribution.kind === "first-available") {
+  if (kind === "first-available") {
     index = backends.findIndex((_, at) => isReady(at));
-  } else if (distribution.kind === "random-available") {
+  } else if (kind === "random-available") {
     index = pickByWeight(
       backends.map(({ weight }) => weight),
       isReady,
@@ -34,4 +40,15 @@ export function chooseBackend<T extends { close(): void }>(
   }
   const weighted = backends[index];
   return weighted && { weighted, balancer: resolve(weighted.backend) };
+}
+
+/** Whether `chooseBackend` would find a backend to send to. */
+export function isAnyAvailable<T extends { close(): void }>(
+  { backends, kind }: Distribution,
+  resolve: (backend: Backend) => Balancer<T> | undefined,
+): boolean {
+  return backends.some(
+    ({ weight, backend }) =>
+      (kind === "first-available" || weight > 0) && (resolve(backend)?.isAvailable ?? true),
+  );
 }

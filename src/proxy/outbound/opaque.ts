@@ -55,7 +55,7 @@ export function serveOpaqueOutbound(options: OutboundOpaqueOptions): void {
     dial: async (signal) => {
       const chosen =
         route && !route.refused
-          ? chooseBackend(route.backends, (backend) => backends.opaque(backend), deps.random)
+          ? chooseBackend(route.backends, (backend) => backends.opaque(backend, policy.meta), deps.random)
           : undefined;
       live.backendRef = chosen?.weighted.backend.meta;
       if (!chosen?.balancer) throw refusal(target, route?.refused);

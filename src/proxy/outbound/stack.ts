@@ -13,11 +13,13 @@ import { limitInFlight } from "../layers/limit-in-flight.ts";
 import { createRescue } from "../layers/rescue.ts";
 import type { ProxySide } from "../proxy-side.ts";
 import { Backends } from "./backends.ts";
+import { balanceRequests } from "./balance-requests.ts";
 import { type OutboundShared, serveOutbound } from "./connection.ts";
 import { targetName } from "./discover.ts";
-import { balanceRequests, routeRequests, splitRequests } from "./http-layers.ts";
 import { serveHttpProxy } from "./http-proxy.ts";
 import { createMirrors } from "./mirror.ts";
+import { routeRequests } from "./route-requests.ts";
+import { splitRequests } from "./split-requests.ts";
 
 /**
  * The outbound side: what the application sends.

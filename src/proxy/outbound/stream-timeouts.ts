@@ -13,15 +13,24 @@ import type { ServerExchange } from "../http/server-exchange.ts";
  * | request | the request's arrival | the end of the response, retries included |
  * | response | the end of the request's body, or the response's head if that is earlier | the end of the response |
  * | idle | any part of either body, or the response's head | the next |
+ * | head | the request's arrival | the response's head, retries included (ServiceProfiles) |
  *
- * Tunnels have only the first.
+ * An attempt after the first begins the times of response and idleness anew.
+ *
+ * Tunnels have only those from the request's arrival.
  *
  * @see reference: proxy section 10 (Timeouts)
  */
 export function limitTimes(exchange: ServerExchange, timeouts: OutboundRule["timeouts"], clock: Clock): void {
-  const { requestMs, responseMs, idleMs } = timeouts;
+  const { requestMs, responseMs, idleMs, headMs } = timeouts;
   if (requestMs !== undefined) {
     const timer = clock.schedule(requestMs, () => exchange.fail(timedOut("request", requestMs)));
+    exchange.onDone.push(() => timer.cancel());
+  }
+  if (headMs !== undefined) {
+    const timer = clock.schedule(headMs, () => {
+      if (exchange.state === "waiting") exchange.fail(profileTimedOut(headMs));
+    });
     exchange.onDone.push(() => timer.cancel());
   }
   const { request } = exchange;
@@ -29,6 +38,7 @@ export function limitTimes(exchange: ServerExchange, timeouts: OutboundRule["tim
   if (responseMs === undefined && idleMs === undefined) return;
   const limits = new StreamLimits(exchange, responseMs, idleMs, clock);
   exchange.onProgress = () => limits.responded();
+  exchange.onAttempt = () => limits.restart();
   exchange.onDone.push(() => limits.stop());
   if (hasBody(request)) exchange.bodyTaps.push(limits);
   else limits.end();
@@ -42,6 +52,7 @@ class StreamLimits implements BodySink {
   #response: Timer | undefined;
   #idle: Timer | undefined;
   #activeAt: number;
+  #isRequestDone = false;
 
   constructor(
     exchange: ServerExchange,
@@ -63,6 +74,19 @@ class StreamLimits implements BodySink {
 
   /** The request is sent. */
   end(): void {
+    this.#isRequestDone = true;
+    this.#limitResponse();
+  }
+
+  /** Another attempt sends the request. */
+  restart(): void {
+    this.#response?.cancel();
+    this.#response = undefined;
+    if (this.#isRequestDone) this.#limitResponse();
+    else this.#activeAt = this.#clock.monotonic();
+  }
+
+  #limitResponse(): void {
     this.#activeAt = this.#clock.monotonic();
     const responseMs = this.#responseMs;
     if (responseMs === undefined) return;
@@ -75,7 +99,7 @@ class StreamLimits implements BodySink {
 
   /** A part of the response has come. */
   responded(): void {
-    this.end();
+    this.#limitResponse();
   }
 
   stop(): void {
@@ -98,5 +122,13 @@ function timedOut(what: "request" | "response" | "idle", timeoutMs: number): Mes
     kind: "environment",
     code: "REQUEST_TIMEOUT",
     message: `request took longer than its route allows (${what} timeout ${timeoutMs} ms)`,
+  });
+}
+
+function profileTimedOut(timeoutMs: number): MeshError {
+  return new MeshError({
+    kind: "environment",
+    code: "PROFILE_TIMEOUT",
+    message: `no response within the time that the route of the ServiceProfile allows (${timeoutMs} ms)`,
   });
 }

@@ -50,19 +50,31 @@ for (const limit of ["requestMs", "responseMs", "idleMs"] as const) {
   });
 
   test(`a response that does not go on is cut after ${limit}`, async (t) => {
+    let isFirst = true;
     const mesh = await meshOf(
       t,
       (_request, response) => {
+        if (isFirst) return void response.end("warm");
         response.writeHead(200, { "content-length": "10" });
         response.write("five!");
       },
-      { timeouts },
+      {},
     );
     const client = dialRaw(t, mesh.servicePort);
+    // The connections stand before the time counts: what is left to do within it is next to nothing.
+    client.write(GET);
+    await client.until("warm");
+    isFirst = false;
+    client.clear();
+    const rules = [rule(`${SERVICE}:80`, { timeouts: { ...NONE, [limit]: 300 } })];
+    mesh.outboundPolicy.set({
+      ...mesh.outboundPolicy.current,
+      httpRoutes: [{ meta: defaultMeta("http"), hosts: [], rules }],
+    });
     client.write(GET);
     assert.match(await client.untilEnd(), /^HTTP\/1\.1 200 [\s\S]*five!$/);
-    const [record] = await mesh.client.closedCount(1);
-    assert.match(record!.error, /timeout 50 ms/);
+    const [, record] = await mesh.client.closedCount(2);
+    assert.match(record!.error, /timeout 300 ms/);
   });
 }
 

@@ -85,6 +85,7 @@ describe("backend", () => {
       defaultRttMs: 30,
       decayMs: 10_000,
       penaltyMs: 5000,
+      maxRetryAfterMs: 300_000,
     });
   });
 });
@@ -115,8 +116,27 @@ test("retry has its statuses, limits and back-off", () => {
     statuses: [[500, 599]],
     grpcCodes: new Set(),
     timeoutMs: 50,
-    backoff: { minMs: 25, maxMs: 250, jitterRatio: 1 },
+    backoff: { minMs: 25, maxMs: 250, jitterRatio: 1, respectRetryAfter: false },
+    repeatsAnyMethod: false,
+    budget: undefined,
   });
+});
+
+test("retry may repeat any method, and has a budget whose values are in range", () => {
+  const retryOf = (budget: object) =>
+    ruleOf({ retry: { maxRetries: 1, conditions: {}, nonIdempotent: true, budget } }).retry!;
+  const { repeatsAnyMethod, budget } = retryOf({ ratio: 0.2, minRetriesPerSecond: 10, ttl: ms(10_000) });
+  assert.equal(repeatsAnyMethod, true);
+  assert.deepEqual(budget, { ratio: 0.2, minPerSecond: 10, ttlMs: 10_000 });
+  const wrong = [{ ratio: -1 }, { ratio: 1001 }, { ttl: ms(999) }, { ttl: ms(60_001) }, { ttl: undefined }];
+  for (const change of wrong) {
+    assert.equal(retryOf({ ratio: 0.2, ttl: ms(10_000), ...change }).budget, undefined);
+  }
+});
+
+test("a rule says whether requests may override it", () => {
+  assert.equal(ruleOf({}).allowsOverrides, false);
+  assert.equal(ruleOf({ allowL5dRequestHeaders: true }).allowsOverrides, true);
 });
 
 test("gRPC retry has the codes of its conditions", () => {
@@ -136,13 +156,20 @@ test("breaker of consecutive failures, and unified with its rounding", () => {
     successRateThreshold: 0,
     decayMs: 10_000,
     minRequests: 0,
-    backoff: { minMs: 1000, maxMs: 60_000, jitterRatio: 0.5 },
+    countsLimited: false,
+    backoff: { minMs: 1000, maxMs: 60_000, jitterRatio: 0.5, respectRetryAfter: false },
   });
   const unified = accrual({
     case: "unified",
-    value: { successRateThreshold: 0.80004, minRequests: 5, backoff },
+    value: {
+      successRateThreshold: 0.80004,
+      minRequests: 5,
+      backoff: { ...backoff, respectRetryAfterHint: true },
+    },
   });
   assert.equal(unified?.successRateThreshold, 0.8);
+  assert.equal(unified.countsLimited, true);
+  assert.equal(unified.backoff.respectRetryAfter, true);
 });
 
 describe("opaque routes", () => {
