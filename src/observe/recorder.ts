@@ -1,6 +1,12 @@
 import type { Clock } from "../base/clock.ts";
 import { MeshError } from "../base/error.ts";
-import type { ConnectionEvent, LiveExchange, LiveTransport, Recorder } from "./live-exchange.ts";
+import type {
+  ConnectionEvent,
+  FailedAttempt,
+  LiveExchange,
+  LiveTransport,
+  Recorder,
+} from "./live-exchange.ts";
 
 /**
  * Somebody who follows exchanges and transports. Called synchronously on the data path, in the order of the list: an
@@ -10,6 +16,7 @@ export interface Observer {
   opened?(exchange: LiveExchange): void;
   responded?(exchange: LiveExchange): void;
   closed?(exchange: LiveExchange): void;
+  retried?(exchange: LiveExchange, attempt: FailedAttempt): void;
   connection?(event: ConnectionEvent): void;
   transportOpened?(transport: LiveTransport): void;
   transportClosed?(transport: LiveTransport): void;
@@ -62,6 +69,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
       }
       exchange.responded = clock.monotonic();
       for (const observer of observers) observer.responded?.(exchange);
+    },
+    retried(exchange, attempt) {
+      for (const observer of observers) observer.retried?.(exchange, attempt);
     },
     requestEnded(exchange) {
       if (exchange.requestEnded < 0) exchange.requestEnded = clock.monotonic();

@@ -6,10 +6,13 @@ import type { Endpoint } from "../policy/endpoint.ts";
 import type { ServerPolicy } from "../policy/inbound.ts";
 import type { OutboundPolicy } from "../policy/outbound.ts";
 import type { ProxyConfig } from "./config.ts";
+import type { BalancerBooks } from "./metrics/balancer-metrics.ts";
 import type { SocketTunings } from "./socket-tunings.ts";
 
 /** What both stacks are built from. */
 export interface ProxyDependencies {
+  /** Where balancers are entered for metrics; absent: nowhere. */
+  readonly balancers?: BalancerBooks;
   readonly config: ProxyConfig;
   readonly clock: Clock;
   /** Uniform in [0, 1). */

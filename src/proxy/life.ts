@@ -123,6 +123,7 @@ async function serve(
     random: io.random,
     log,
     recorder: observability.recorder,
+    balancers: observability.balancers,
     credentials,
     inboundPolicies: control.inboundPolicies,
     discovery: control.discovery,
@@ -134,6 +135,7 @@ async function serve(
   let adminPolicy: Watched<ServerPolicy> | undefined;
   const admin = createAdminServer({
     listen: config.admin.listen,
+    credentials,
     policy: () => adminPolicy?.current,
     observability,
     clock: io.clock,

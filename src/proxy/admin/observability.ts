@@ -9,6 +9,7 @@ import { createRecorder, type Observer } from "../../observe/recorder.ts";
 import { createRecordRing, type RecordRing } from "../../observe/ring.ts";
 import { createTapHub, type TapHub } from "../../observe/tap-hub.ts";
 import { createWindows, type Windows } from "../../observe/windows.ts";
+import { type BalancerBooks, createBalancerMetrics } from "../metrics/balancer-metrics.ts";
 import { createConnectionMetrics } from "../metrics/connection-metrics.ts";
 import { createExchangeMetrics } from "../metrics/exchange-metrics.ts";
 import { createTransportMetrics } from "../metrics/transport-metrics.ts";
@@ -38,6 +39,7 @@ export interface Observability {
   readonly tap: TapHub;
   /** For families of other parts: `control_identity_cert_*`, balancers, the control client. */
   readonly registry: Registry;
+  readonly balancers: BalancerBooks;
   readonly version: string;
   readonly identity: string;
 }
@@ -83,5 +85,6 @@ export function createObservability(options: ObservabilityOptions): Observabilit
       log.error(error.message, { code: error.code });
     },
   });
-  return { recorder, ring, windows, tap, registry, version, identity };
+  const balancers = createBalancerMetrics(registry, clock);
+  return { recorder, ring, windows, tap, registry, balancers, version, identity };
 }

@@ -49,6 +49,9 @@ export function createExchangeMetrics(
     opened(exchange) {
       if (!isHttp(exchange.protocol)) opaque.opened(exchange);
     },
+    retried(exchange, attempt) {
+      seriesOf(exchange).retried(attempt);
+    },
     responded(exchange) {
       if (!isHttp(exchange.protocol)) return;
       const series = seriesOf(exchange);

@@ -1,5 +1,5 @@
 import type { Counter, CounterSeries, HistogramSeries, Labels, Registry } from "../../metrics/registry.ts";
-import type { LiveExchange } from "../../observe/live-exchange.ts";
+import type { FailedAttempt, LiveExchange } from "../../observe/live-exchange.ts";
 import { outcomeOf } from "../../observe/outcome.ts";
 import { exchangeLabels, LABELS, verdictLabels } from "./metric-labels.ts";
 import { InboundRoutes, OutboundRoutes, type RouteSeries } from "./route-series.ts";
@@ -144,6 +144,10 @@ export class HttpSeries {
       this.#latencies.set(status, latency);
     }
     latency.observe(exchange.responded - exchange.opened);
+  }
+
+  retried(attempt: FailedAttempt): void {
+    this.#parts.route?.retried?.(attempt);
   }
 
   closed(exchange: LiveExchange): void {

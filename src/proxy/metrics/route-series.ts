@@ -1,6 +1,6 @@
 import type { Counter, CounterSeries, HistogramSeries, Labels, Registry } from "../../metrics/registry.ts";
 import { grpcStatusLabel } from "../../observe/grpc-status.ts";
-import type { LiveExchange } from "../../observe/live-exchange.ts";
+import type { FailedAttempt, LiveExchange } from "../../observe/live-exchange.ts";
 import { routeError } from "./error-words.ts";
 import { inboundRouteLabels, LABELS, objectLabels, parentRouteLabels } from "./metric-labels.ts";
 
@@ -14,6 +14,8 @@ type RouteKind = "http" | "grpc";
 /** What one exchange counts in, once it is over. */
 export interface RouteSeries {
   closed(exchange: LiveExchange): void;
+  /** An attempt is over that is not the last: it counts for its backend alone. */
+  retried?(attempt: FailedAttempt): void;
 }
 
 /** `inbound_{http,grpc}_*` by route. */
@@ -122,6 +124,7 @@ export class OutboundRoutes {
         if (live.attempts > 1 || live.retryOutcome !== "") countRetries(family, labels, live);
         backend?.closed(live);
       },
+      retried: (attempt) => backend?.retried?.(attempt),
     };
   }
 }
@@ -211,6 +214,10 @@ function declareOutbound(registry: Registry, kind: RouteKind) {
           addResponseFrames(frames, live);
           statuses.of(live).add(1);
         },
+        retried(attempt) {
+          requests.add(1);
+          statuses.ofAttempt(attempt).add(1);
+        },
       };
     },
   };
@@ -232,21 +239,30 @@ class StatusSeries {
 
   of(live: LiveExchange): CounterSeries {
     const status = this.#kind === "grpc" ? live.grpcStatus : live.status;
-    if (live.errorCode !== "") return this.#make(live, status, routeError(live.errorCode));
+    if (live.errorCode !== "") {
+      // An answer that the proxy made itself has no status of its own: the error says why.
+      return this.#make(live.status > 0 && !live.isLocalAnswer, live, routeError(live.errorCode));
+    }
     let series = this.#plain.get(status);
     if (!series) {
-      series = this.#make(live, status, "");
+      series = this.#make(live.status > 0, live, "");
       this.#plain.set(status, series);
     }
     return series;
   }
 
-  /** An answer that the proxy made itself has no status of its own: the error says why. */
-  #make(live: LiveExchange, status: number, error: string): CounterSeries {
-    const name = this.#kind === "grpc" ? "grpc_status" : "http_status";
-    const hasNone = live.isLocalAnswer && error !== "";
-    const text = hasNone || live.status === 0 ? "" : this.#kind === "grpc" ? grpcStatusLabel(status) : status;
-    return this.#counter.with({ ...this.#labels, [name]: text, error });
+  ofAttempt(attempt: FailedAttempt): CounterSeries {
+    return this.#make(attempt.status > 0, attempt, routeError(attempt.errorCode));
+  }
+
+  #make(
+    hasStatus: boolean,
+    { status, grpcStatus }: Pick<FailedAttempt, "status" | "grpcStatus">,
+    error: string,
+  ): CounterSeries {
+    const isGrpc = this.#kind === "grpc";
+    const text = !hasStatus ? "" : isGrpc ? grpcStatusLabel(grpcStatus) : status;
+    return this.#counter.with({ ...this.#labels, [isGrpc ? "grpc_status" : "http_status"]: text, error });
   }
 }
 

@@ -81,6 +81,8 @@ export class MemoryRecorder implements Recorder {
 
   connection(): void {}
 
+  retried(): void {}
+
   requestEnded(exchange: LiveExchange): void {
     if (exchange.requestEnded < 0) exchange.requestEnded = systemClock.monotonic();
   }

@@ -252,6 +252,28 @@ test("metrics of outbound routes say why the proxy answered itself, and what ret
   assert.deepEqual(retries, ["3", "1", "1", "1"]);
 });
 
+test("an attempt that is thrown away counts for the backend that it went to, and not as a request", () => {
+  const { recorder, samples } = setUp();
+  const other = { ...BACKEND, name: "web-v1" };
+  const exchange = outbound({ backendRef: other, attempts: 2, status: 200, retryOutcome: "success" });
+  recorder.opened(exchange);
+  recorder.retried(exchange, { status: 503, grpcStatus: -1, errorCode: "" });
+  exchange.backendRef = BACKEND;
+  recorder.responded(exchange);
+  recorder.closed(exchange);
+  const told = samples("outbound_http_route_backend_response_statuses_total").map((line) =>
+    /backend_name="([^"]*)".*http_status="(\d*)"/.exec(line)?.slice(1),
+  );
+  assert.deepEqual(told, [
+    ["web-v1", "503"],
+    ["web-v2", "200"],
+  ]);
+  assert.match(
+    samples("outbound_http_route_request_statuses_total").join(),
+    /http_status="200",error=""\} 1$/,
+  );
+});
+
 test("metrics of gRPC routes carry the names of gRPC's statuses; a call without one is UNKNOWN", () => {
   const { recorder, samples } = setUp();
   for (const grpcStatus of [0, 14, -1]) {

@@ -35,6 +35,7 @@ function limited(timeouts: Partial<OutboundRule["timeouts"]>, hasBody = false) {
     opened() {},
     requestEnded() {},
     connection() {},
+    retried() {},
     responded() {},
     closed() {},
     transportOpened() {},
