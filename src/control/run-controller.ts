@@ -20,6 +20,7 @@ import { Views } from "./index/view.ts";
 import { createEventWriter } from "./injector/event-writer.ts";
 import { createFileValues } from "./injector/file-values.ts";
 import { reviewInjection } from "./injector/inject-review.ts";
+import { createNamespaceReader } from "./injector/namespaces.ts";
 import { createOwnerResolver } from "./injector/owners.ts";
 import { startWebhookServer } from "./injector/webhook-server.ts";
 import { policyMethods } from "./policy/policy-methods.ts";
@@ -162,6 +163,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
     stops.push(() => admin.stop());
     const resolveOwner = createOwnerResolver(client);
     const event = createEventWriter(client, clock, log);
+    const readNamespace = createNamespaceReader(client, (name) => index.namespace(name));
     const webhook = await startWebhookServer({
       host: listenHost,
       port: ports.injector,
@@ -176,12 +178,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
               log,
               owner: resolveOwner,
               event,
-              // A namespace that was just made may not have reached the watch.
-              namespace: async (name) =>
-                index.namespace(name) ??
-                (await client
-                  .request("GET", `/api/v1/namespaces/${name}`, { timeoutMs: 2000 })
-                  .catch(() => undefined)),
+              namespace: readNamespace,
             },
             request,
           ),
