@@ -7,6 +7,9 @@
  *   --only PATTERN     files whose name contains it; install and uninstall stay, unless the mesh is one that was there
  *   --keep             leave namespaces and mesh behind, to look at
  *
+ * With --up the API server is started again with an audit log of the control plane's requests; $CLUSTER_TEST_AUDIT_LOG names that of
+ * another cluster. Without one, the comparison of rights with requests is skipped.
+ *
  * Files run one after the other, in this order: installation, what needs the mesh, removal. Whatever happens, what the suite made
  * is removed at the end.
  */
@@ -16,6 +19,7 @@ import { dirname, join, resolve } from "node:path";
 import { run } from "node:test";
 import { parseArgs } from "node:util";
 import { importApps, missingPrograms, must } from "./cluster-apps.ts";
+import { startAudit } from "./cluster-audit.ts";
 import { listFiles, ROOT } from "./source-files.ts";
 import report from "./test-reporter.ts";
 
@@ -61,6 +65,7 @@ async function main(): Promise<number> {
       isMeshOurs = true;
     }
     if (options.up) {
+      await audit(dirname(resolve(kubeconfig)), kubectl);
       step(`image ${APPS_IMAGE} of the pods' programs`, () => importApps(tools, APPS_IMAGE));
       if (own) {
         step("build", () => must(process.execPath, ["scripts/build.ts"], { cwd: ROOT }));
@@ -107,6 +112,13 @@ function startCluster(tools: string): string {
     if (!path) throw new Error(`up.sh did not say where its kubeconfig is:\n${said}`);
     return path;
   });
+}
+
+async function audit(dir: string, kubectl: Kubectl): Promise<void> {
+  const fromMs = performance.now();
+  const log = await startAudit(dir, () => kubectl("get", "--raw", "/readyz") === "ok");
+  if (log !== undefined) process.env.CLUSTER_TEST_AUDIT_LOG = log;
+  took(fromMs, `audit log: ${log ?? "none, for nothing tells which process the API server is"}`);
 }
 
 /** A cluster of ours gets rid of an older mesh; in anybody else's an older mesh is not ours to touch. */
@@ -172,6 +184,10 @@ function cleanUp(kubectl: Kubectl, own: boolean): void {
 function step<T>(what: string, work: () => T): T {
   const fromMs = performance.now();
   const value = work();
-  process.stdout.write(`${((performance.now() - fromMs) / 1000).toFixed(1).padStart(6)} s  ${what}\n`);
+  took(fromMs, what);
   return value;
+}
+
+function took(fromMs: number, what: string): void {
+  process.stdout.write(`${((performance.now() - fromMs) / 1000).toFixed(1).padStart(6)} s  ${what}\n`);
 }

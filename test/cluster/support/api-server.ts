@@ -7,8 +7,6 @@ export interface ApiServer {
   readonly ca: string | undefined;
   /** As the administrator of KUBECONFIG, with its client certificate. */
   readonly asAdmin: Agent;
-  /** Without credentials of our own. */
-  readonly asNobody: Agent;
 }
 
 interface KubeConfigView {
@@ -35,7 +33,6 @@ export async function findApiServer(): Promise<ApiServer> {
       ...(cert && key ? { cert: decode(cert)!, key: decode(key)! } : {}),
       keepAlive: true,
     }),
-    asNobody: new Agent({ ...trust, keepAlive: true }),
   };
 }
 

@@ -52,7 +52,6 @@ export async function startCountingServer(): Promise<CountingServer> {
       server.close();
       server.closeAllConnections();
       apiServer.asAdmin.destroy();
-      apiServer.asNobody.destroy();
       await rm(dir, { recursive: true, force: true });
     },
   };

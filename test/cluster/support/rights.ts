@@ -1,33 +1,6 @@
-/** Rights as `verb group/resource`: what a request needs, and what a user has. */
+/** What a user may do: rights as `verb group/resource`. */
 import { runProcess } from "../../support/run-process.ts";
 import { KUBECTL } from "./cluster.ts";
-
-const VERBS: Readonly<Record<string, string>> = {
-  POST: "create",
-  PUT: "update",
-  PATCH: "patch",
-  DELETE: "delete",
-};
-
-/** Undefined: not about a resource (`/version`, discovery). */
-export function accessOf(method: string, target: string): string | undefined {
-  const url = new URL(target, "https://api");
-  const match = /^\/(?:api|apis\/([^/]+))\/v[^/]+\/(.+)$/.exec(url.pathname);
-  if (!match) return undefined;
-  const [, group = "", rest] = match;
-  let parts = rest!.split("/");
-  // In a namespace, unless the namespace itself is meant.
-  if (parts[0] === "namespaces" && parts.length > 2) parts = parts.slice(2);
-  const [resource, name, sub] = parts;
-  const read =
-    url.searchParams.get("watch") === "true" || url.searchParams.get("watch") === "1"
-      ? "watch"
-      : name === undefined
-        ? "list"
-        : "get";
-  const verb = method === "GET" ? read : (VERBS[method] ?? method);
-  return `${verb} ${group}/${resource}${sub === undefined ? "" : `/${sub}`}`;
-}
 
 interface RulesReview {
   readonly status: {
