@@ -279,8 +279,15 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream, PeekTa
   }
 }
 
+const TIMEOUTS: ReadonlySet<string> = new Set([
+  "REQUEST_TIMEOUT",
+  "RESPONSE_STREAM_TIMEOUT",
+  "IDLE_TIMEOUT",
+  "PROFILE_TIMEOUT",
+]);
+
 function isTimeout(cause: unknown): boolean {
-  return cause instanceof MeshError && (cause.code === "REQUEST_TIMEOUT" || cause.code === "PROFILE_TIMEOUT");
+  return cause instanceof MeshError && TIMEOUTS.has(cause.code);
 }
 
 function refused(message: string): MeshError {

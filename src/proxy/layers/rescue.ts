@@ -25,6 +25,8 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   DISCOVERY_TIMEOUT: { status: 504, close: true, reason: "discovery timeout" },
   OUTBOUND_INVALID_TARGET: { status: 502, close: true, reason: "invalid target" },
   REQUEST_TIMEOUT: { status: 504, close: false, reason: "request timeout" },
+  RESPONSE_STREAM_TIMEOUT: { status: 504, close: false, reason: "response timeout" },
+  IDLE_TIMEOUT: { status: 504, close: false, reason: "idle timeout" },
   PROFILE_TIMEOUT: { status: 504, close: true, reason: "request timeout" },
   DIAL_TIMEOUT: { status: 504, close: true, reason: "connect timeout" },
   TLS_TIMEOUT: { status: 504, close: true, reason: "connect timeout" },

@@ -23,6 +23,7 @@ const WORDS: Readonly<Record<string, Words>> = {
   RESPONSE_HEADERS_TIMEOUT: { counted: "response timeout", route: "RESPONSE_HEADERS_TIMEOUT" },
   RESPONSE_STREAM_TIMEOUT: { counted: "response timeout", route: "RESPONSE_STREAM_TIMEOUT" },
   IDLE_TIMEOUT: { counted: "response timeout", route: "IDLE_TIMEOUT" },
+  PROFILE_TIMEOUT: { counted: "response timeout", route: "REQUEST_TIMEOUT" },
   CLIENT_GONE: { counted: "", route: "CANCEL" },
   UPSTREAM_RESET: { counted: "unexpected", route: "RESET" },
   H2_CANCEL: { counted: "unexpected", route: "CANCEL" },

@@ -117,10 +117,17 @@ class StreamLimits implements BodySink {
   }
 }
 
+/** Metrics tell them apart. */
+const TIMEOUT_CODES = {
+  request: "REQUEST_TIMEOUT",
+  response: "RESPONSE_STREAM_TIMEOUT",
+  idle: "IDLE_TIMEOUT",
+} as const;
+
 function timedOut(what: "request" | "response" | "idle", timeoutMs: number): MeshError {
   return new MeshError({
     kind: "environment",
-    code: "REQUEST_TIMEOUT",
+    code: TIMEOUT_CODES[what],
     message: `request took longer than its route allows (${what} timeout ${timeoutMs} ms)`,
   });
 }

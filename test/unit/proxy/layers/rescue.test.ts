@@ -63,6 +63,8 @@ const TABLE: Readonly<Record<string, readonly [status: number, closes: boolean]>
   DISCOVERY_TIMEOUT: [504, true],
   OUTBOUND_INVALID_TARGET: [502, true],
   REQUEST_TIMEOUT: [504, false],
+  RESPONSE_STREAM_TIMEOUT: [504, false],
+  IDLE_TIMEOUT: [504, false],
   PROFILE_TIMEOUT: [504, true],
   DIAL_TIMEOUT: [504, true],
   TLS_TIMEOUT: [504, true],
