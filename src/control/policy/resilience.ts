@@ -7,14 +7,19 @@ import type {
   HttpRoute_RetrySchema,
 } from "../../api/gen/io/linkerd/proxy/outbound_pb.js";
 import { tryParseProxyDuration } from "../../base/duration.ts";
+import { GRPC_CONDITION_CODES, parseStatusRanges } from "../../policy/conditions.ts";
 import { encodeDuration } from "../serve/encode-values.ts";
 
 const TIMEOUT = "timeout.meshctl.io/";
 const RETRY = "retry.meshctl.io/";
 const ACCRUAL = "balancer.meshctl.io/failure-accrual";
 const ALPHA = "balancer.alpha.meshctl.io/";
+const ALLOW_HEADERS = "config.meshctl.io/allow-l5d-request-headers";
 
 const RETRY_BYTES_MAX = 64 * 1024;
+/** The rest of a budget: as ServiceProfiles have it by default. */
+const BUDGET_MIN_PER_SECOND = 10;
+const BUDGET_TTL_MS = 10_000;
 const TIMEOUT_KEYS = ["request", "response", "idle"] as const;
 
 /** Times in ms; none where undefined. */
@@ -26,6 +31,10 @@ export interface RetrySettings {
   /** Undefined: not said. */
   readonly statusRanges: readonly { readonly start: number; readonly end: number }[] | undefined;
   readonly grpc: ReadonlySet<GrpcCondition> | undefined;
+  /** Methods that are not idempotent are repeated too. */
+  readonly nonIdempotent: boolean;
+  /** Retries for each request that needs none. */
+  readonly budgetRatio: number | undefined;
 }
 
 /** What an object's annotations say about timeouts, retries and circuit breaking (reference control-plane 6.2). */
@@ -36,11 +45,14 @@ export interface Resilience {
   readonly failureAccrual: MessageInitShape<typeof FailureAccrualSchema> | undefined;
   /** Latency that a failure counts as, and the longest that a server may ask for. Undefined: failures are not penalised. */
   readonly penalty: { readonly penaltyMs: number; readonly maxRetryAfterMs: number } | undefined;
+  /** Whether requests may change times and retries by headers of their own. Undefined: not said. */
+  readonly allowsRequestHeaders: boolean | undefined;
   /** Annotations that were ignored because their values are malformed. */
   readonly problems: readonly string[];
 }
 
-const GRPC_CONDITIONS = {
+/** Fields of the message, by the names of annotations (`deadine` is spelled so there). */
+const GRPC_FIELDS = {
   cancelled: "cancelled",
   "deadline-exceeded": "deadineExceeded",
   internal: "internal",
@@ -48,20 +60,21 @@ const GRPC_CONDITIONS = {
   unavailable: "unavailable",
 } as const;
 
-export type GrpcCondition = (typeof GRPC_CONDITIONS)[keyof typeof GRPC_CONDITIONS];
+export type GrpcCondition = keyof typeof GRPC_CONDITION_CODES;
 
 /**
  * Reads the annotations of a Service, an EgressNetwork or a route.
  *
- * A malformed value is ignored and reported: a typing error must not change how other settings work.
+ * A malformed value is ignored and reported: a typing error must not change how other settings work. Linkerd's names of the same
+ * annotations (`retry.linkerd.io/...`) count where ours are absent.
  */
 export function readResilience(annotations: Readonly<Record<string, string>>): Resilience {
   const problems: string[] = [];
   const read = <T>(key: string, parse: (text: string) => T | undefined): T | undefined => {
-    const text = annotations[key];
-    if (text === undefined) return undefined;
-    const value = parse(text);
-    if (value === undefined) problems.push(`${key}: "${text}"`);
+    const found = present(key, annotations);
+    if (!found) return undefined;
+    const value = parse(found.text);
+    if (value === undefined) problems.push(`${found.key}: "${found.text}"`);
     return value;
   };
   return {
@@ -69,8 +82,21 @@ export function readResilience(annotations: Readonly<Record<string, string>>): R
     retry: readRetry(read, annotations),
     failureAccrual: readAccrual(read),
     penalty: readPenalty(read),
+    allowsRequestHeaders: read(ALLOW_HEADERS, boolean),
     problems,
   };
+}
+
+/** Under our name, else under Linkerd's. */
+function present(
+  key: string,
+  annotations: Readonly<Record<string, string>>,
+): { readonly key: string; readonly text: string } | undefined {
+  for (const name of [key, key.replace("meshctl.io/", "linkerd.io/")]) {
+    const text = annotations[name];
+    if (text !== undefined) return { key: name, text };
+  }
+  return undefined;
 }
 
 /**
@@ -93,6 +119,11 @@ export function timeoutsOf(
   };
 }
 
+/** Whether requests of a route may change times and retries: as the route says, else as its parent does. */
+export function allowsHeaders(route: Resilience, parent: Resilience): boolean {
+  return route.allowsRequestHeaders ?? parent.allowsRequestHeaders ?? false;
+}
+
 export function encodeTimeouts(
   timeouts: RouteTimeouts | undefined,
 ): MessageInitShape<typeof TimeoutsSchema> | undefined {
@@ -105,10 +136,14 @@ export function encodeTimeouts(
 export function encodeHttpRetry(
   retry: RetrySettings | undefined,
 ): MessageInitShape<typeof HttpRoute_RetrySchema> | undefined {
-  if (!retry || !isHttpRetry(retry)) return undefined;
+  if (!retry || retry.limit === 0) return undefined;
+  const { statusRanges, grpc } = retry;
+  // Who names gRPC codes only does not mean statuses.
+  const ranges = statusRanges ?? (grpc ? [] : [{ start: 500, end: 599 }]);
+  const codes = [...(grpc ?? [])].map((name) => GRPC_CONDITION_CODES[name]);
   return {
     ...sharedRetry(retry),
-    conditions: { statusRanges: [...(retry.statusRanges ?? [{ start: 500, end: 599 }])] },
+    conditions: { statusRanges: [...ranges], ...(codes.length > 0 && { grpcCodes: codes }) },
   };
 }
 
@@ -120,27 +155,30 @@ export function encodeGrpcRetry(
   const conditions = retry.grpc ?? new Set<GrpcCondition>(["unavailable"]);
   return {
     ...sharedRetry(retry),
-    conditions: Object.fromEntries([...conditions].map((name) => [name, true])),
+    conditions: Object.fromEntries([...conditions].map((name) => [GRPC_FIELDS[name], true])),
   };
 }
 
-/** Conditions of the other protocol alone ask for nothing here, and no attempts for nothing anywhere. */
-function isHttpRetry({ limit, statusRanges, grpc }: RetrySettings): boolean {
-  if (limit === 0) return false;
-  return statusRanges !== undefined || grpc === undefined;
-}
-
+/** Statuses alone ask for nothing here, and no attempts for nothing anywhere. */
 function isGrpcRetry({ limit, statusRanges, grpc }: RetrySettings): boolean {
   if (limit === 0) return false;
   return grpc !== undefined || statusRanges === undefined;
 }
 
-function sharedRetry({ limit, timeoutMs }: RetrySettings) {
+function sharedRetry({ limit, timeoutMs, nonIdempotent, budgetRatio }: RetrySettings) {
   return {
     maxRetries: limit,
     maxRequestBytes: RETRY_BYTES_MAX,
     backoff: { minBackoff: encodeDuration(25), maxBackoff: encodeDuration(250), jitterRatio: 1 },
     ...(timeoutMs && { timeout: encodeDuration(timeoutMs) }),
+    ...(nonIdempotent && { nonIdempotent }),
+    ...(budgetRatio !== undefined && {
+      budget: {
+        ratio: budgetRatio,
+        minRetriesPerSecond: BUDGET_MIN_PER_SECOND,
+        ttl: encodeDuration(BUDGET_TTL_MS),
+      },
+    }),
   };
 }
 
@@ -171,42 +209,32 @@ function readTimeouts(read: Read): RouteTimeouts | undefined {
 function readRetry(read: Read, annotations: Readonly<Record<string, string>>): RetrySettings | undefined {
   const limit = read(`${RETRY}limit`, (text) => integer(text, 65_535));
   const timeoutMs = read(`${RETRY}timeout`, tryParseProxyDuration);
-  const statusRanges = read(`${RETRY}http`, parseStatuses);
+  const statusRanges = read(`${RETRY}http`, parseStatusRanges);
   const grpc = read(`${RETRY}grpc`, parseGrpcConditions);
-  if ([limit, timeoutMs, statusRanges, grpc].every((value) => value === undefined)) return undefined;
+  const nonIdempotent = read(`${RETRY}non-idempotent`, boolean);
+  const budgetRatio = read(`${RETRY}budget`, (text) => decimal(text, 1000));
+  const all = [limit, timeoutMs, statusRanges, grpc, nonIdempotent, budgetRatio];
+  if (all.every((value) => value === undefined)) return undefined;
   // Conditions that nobody can read must not turn into the default ones.
   const isMalformed = (key: string, value: unknown) =>
-    annotations[RETRY + key] !== undefined && value === undefined;
+    present(RETRY + key, annotations) !== undefined && value === undefined;
   if (isMalformed("http", statusRanges) || isMalformed("grpc", grpc)) return undefined;
-  return { limit: limit ?? 1, timeoutMs, statusRanges, grpc };
-}
-
-/** `5xx`, `gateway-error`, a code, or `a-b`, comma separated. */
-function parseStatuses(text: string): { start: number; end: number }[] | undefined {
-  const ranges: { start: number; end: number }[] = [];
-  for (const raw of text.split(",")) {
-    const item = raw.trim().toLowerCase();
-    const match = /^(\d{3})(?:-(\d{3}))?$/.exec(item);
-    if (item === "5xx") ranges.push({ start: 500, end: 599 });
-    else if (item === "gateway-error") ranges.push({ start: 502, end: 504 });
-    else if (
-      match &&
-      Number(match[1]) >= 100 &&
-      Number(match[2] ?? match[1]) <= 599 &&
-      Number(match[1]) <= Number(match[2] ?? match[1])
-    ) {
-      ranges.push({ start: Number(match[1]), end: Number(match[2] ?? match[1]) });
-    } else return undefined;
-  }
-  return ranges;
+  return {
+    limit: limit ?? 1,
+    timeoutMs,
+    statusRanges,
+    grpc,
+    nonIdempotent: nonIdempotent ?? false,
+    budgetRatio,
+  };
 }
 
 function parseGrpcConditions(text: string): ReadonlySet<GrpcCondition> | undefined {
   const conditions = new Set<GrpcCondition>();
   for (const raw of text.split(",")) {
     const name = raw.trim().toLowerCase();
-    if (!Object.hasOwn(GRPC_CONDITIONS, name)) return undefined;
-    conditions.add(GRPC_CONDITIONS[name as keyof typeof GRPC_CONDITIONS]);
+    if (!Object.hasOwn(GRPC_CONDITION_CODES, name)) return undefined;
+    conditions.add(name as GrpcCondition);
   }
   return conditions;
 }

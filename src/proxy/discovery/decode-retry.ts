@@ -13,13 +13,13 @@ const GRPC_CONDITIONS = {
 } as const;
 
 export function decodeHttpRetry(message: HttpRoute_Retry): RetryPolicy {
-  const { statusRanges } = present(message.conditions, "a retry's conditions");
+  const { statusRanges, grpcCodes } = present(message.conditions, "a retry's conditions");
   if (message.maxRetries > 0xffff) throw undecodable("a retry", `max retries ${message.maxRetries}`);
   const statuses = statusRanges.map(({ start, end }) => {
     if (start < 1 || end > 599 || start > end) throw undecodable("a retry", `statuses ${start} to ${end}`);
     return [start, end] as const;
   });
-  return { ...common(message), statuses, grpcCodes: new Set() };
+  return { ...common(message), statuses, grpcCodes: new Set(grpcCodes) };
 }
 
 export function decodeGrpcRetry(message: GrpcRoute_Retry): RetryPolicy {

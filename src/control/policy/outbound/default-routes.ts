@@ -30,6 +30,7 @@ export function parentRoutes(backend: BackendInit, resilience: Resilience): Defa
     ...toBackend(backend),
     ...(timeouts && { timeouts }),
     ...(retry && { retry }),
+    allowL5dRequestHeaders: resilience.allowsRequestHeaders ?? false,
   };
   return {
     http: { metadata: defaultMetadata("http"), rules: [{ matches: EVERYTHING, ...rule }] },

@@ -49,6 +49,7 @@ const NOTHING: Resilience = {
   retry: undefined,
   failureAccrual: undefined,
   penalty: undefined,
+  allowsRequestHeaders: undefined,
   problems: [],
 };
 

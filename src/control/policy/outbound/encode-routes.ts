@@ -16,6 +16,7 @@ import { groupOf } from "../../index/custom-objects.ts";
 import { readBackendRef } from "../../index/route-refs.ts";
 import { resourceMetadata } from "../../serve/encode-values.ts";
 import {
+  allowsHeaders,
   encodeGrpcRetry,
   encodeHttpRetry,
   encodeTimeouts,
@@ -40,6 +41,7 @@ export function encodeHttpRoute(
   context: BackendContext,
 ): MessageInitShape<typeof HttpRouteSchema> {
   const retry = encodeHttpRetry(route.resilience.retry ?? parent.retry);
+  const allowL5dRequestHeaders = allowsHeaders(route.resilience, parent);
   return {
     metadata: routeMetadata(object),
     hosts: route.hosts,
@@ -53,6 +55,7 @@ export function encodeHttpRoute(
         ),
         ...(timeouts && { timeouts }),
         ...(retry && { retry }),
+        allowL5dRequestHeaders,
       };
     }),
   };
@@ -65,6 +68,7 @@ export function encodeGrpcRoute(
   context: BackendContext,
 ): MessageInitShape<typeof GrpcRouteSchema> {
   const retry = encodeGrpcRetry(route.resilience.retry ?? parent.retry);
+  const allowL5dRequestHeaders = allowsHeaders(route.resilience, parent);
   const timeouts = encodeTimeouts(timeoutsOf(route.resilience, parent));
   return {
     metadata: routeMetadata(object),
@@ -77,6 +81,7 @@ export function encodeGrpcRoute(
       ),
       ...(timeouts && { timeouts }),
       ...(retry && { retry }),
+      allowL5dRequestHeaders,
     })),
   };
 }

@@ -590,6 +590,13 @@ export declare type HttpRoute_Retry_Conditions = Message<"io.linkerd.proxy.outbo
    * @generated from field: repeated io.linkerd.proxy.outbound.HttpRoute.Retry.Conditions.StatusRange status_ranges = 1;
    */
   statusRanges: HttpRoute_Retry_Conditions_StatusRange[];
+
+  /**
+   * Of gRPC calls that an HTTP route carries.
+   *
+   * @generated from field: repeated uint32 grpc_codes = 1000;
+   */
+  grpcCodes: number[];
 };
 
 /**
