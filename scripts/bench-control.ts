@@ -234,7 +234,11 @@ async function measure(key: string, work: Work): Promise<Row[]> {
 
   say("  starting the controller again");
   const again = subscribers.answeredAgain();
-  await control.stopController("SIGKILL");
+  again.catch(() => {
+    // Told where it is awaited.
+  });
+  // A process that is killed writes no profile.
+  await control.stopController(profile === undefined ? "SIGKILL" : "SIGTERM");
   const restartMs = nowMs();
   await control.startController(control.port);
   const settledSeconds = ((await again) - restartMs) / 1000;

@@ -8,7 +8,6 @@ import { parseAllDocuments } from "yaml";
 import { Destination } from "../../../src/api/gen/io/linkerd/proxy/destination_pb.js";
 import { InboundServerPolicies } from "../../../src/api/gen/io/linkerd/proxy/inbound_pb.js";
 import { OutboundPolicies } from "../../../src/api/gen/io/linkerd/proxy/outbound_pb.js";
-import { tryParseNetwork } from "../../../src/base/ip.ts";
 import type { KubeObject } from "../../../src/base/kube-object.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import type { ControlSettings } from "../../../src/control/control-settings.ts";
@@ -20,9 +19,9 @@ import { encodeAddress } from "../../../src/control/serve/encode-values.ts";
 import { grpcCodeName } from "../../../src/control/serve/grpc-error.ts";
 import { decodeFrame } from "../../../src/control/serve/grpc-method.ts";
 import { createRegistry } from "../../../src/metrics/registry.ts";
-import { parsePortRanges } from "../../../src/values/port-ranges.ts";
 import { FakeClock, settle } from "../../support/clock.ts";
 import { TestCall } from "../../support/test-call.ts";
+import { TEST_SETTINGS } from "./settings.ts";
 
 /**
  * Each folder in `cases` is one: `objects.yaml` is the cluster, `query.json` what a proxy asks, `then.yaml` (if any) what changes
@@ -40,18 +39,6 @@ interface Query {
   readonly settings?: Partial<ControlSettings>;
 }
 
-const SETTINGS: ControlSettings = {
-  namespace: "meshctl",
-  trustDomain: "cluster.local",
-  clusterDomain: "cluster.local",
-  clusterNetworks: [tryParseNetwork("10.0.0.0/8")!],
-  defaultInboundPolicy: "all-unauthenticated",
-  defaultOpaquePorts: parsePortRanges("25,3306,6379").ranges,
-  enableH2Upgrade: false,
-  enableIpv6: false,
-  inboundPort: 4143,
-};
-
 function readObjects(file: string): KubeObject[] {
   return parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS() as KubeObject);
 }
@@ -62,7 +49,7 @@ function open(
   views: Views,
   query: Query,
 ): { readonly output: DescMessage; readonly call: TestCall } {
-  const settings = { ...SETTINGS, ...query.settings };
+  const settings = { ...TEST_SETTINGS, ...query.settings };
   const shared = { index, views, settings, ready: Promise.resolve() };
   const methods = [
     ...destinationMethods({ ...shared, metrics: createRegistry({ clock: new FakeClock() }) }),
