@@ -12,6 +12,8 @@ export const TLS_HELLO_BYTES_MAX = 8192;
 const INCOMPLETE: TlsHello = { kind: "incomplete" };
 const NONE: TlsHello = { kind: "none" };
 
+/** Type and length of a handshake message. */
+const MESSAGE_HEAD_BYTES = 4;
 const RECORD_HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const EXTENSION_SERVER_NAME = 0;
@@ -46,18 +48,31 @@ function unlessFull(bytes: Buffer): TlsHello {
   return bytes.length >= TLS_HELLO_BYTES_MAX ? NONE : INCOMPLETE;
 }
 
-/** The handshake bytes of all records so far, or undefined when a record is not one of a handshake. */
+/**
+ * The handshake bytes of the records so far, or undefined when a record is not one of a handshake. Records behind the hello are not
+ * looked at: a client may go on at once, with a change of cipher spec and early data (RFC 8446 section 4.2.10).
+ */
 function joinFragments(bytes: Buffer): Buffer | undefined {
   const parts: Buffer[] = [];
-  let at = 0;
-  while (at + 5 <= bytes.length) {
+  let joined = 0;
+  let needed = MESSAGE_HEAD_BYTES;
+  for (let at = 0; at + 5 <= bytes.length && joined < needed; ) {
     if (bytes[at] !== RECORD_HANDSHAKE || bytes[at + 1] !== 3) return undefined;
     const size = bytes.readUInt16BE(at + 3);
     if (size === 0 || size > 16_384) return undefined;
-    parts.push(bytes.subarray(at + 5, Math.min(at + 5 + size, bytes.length)));
+    const part = bytes.subarray(at + 5, Math.min(at + 5 + size, bytes.length));
+    parts.push(part);
+    joined += part.length;
     at += 5 + size;
+    if (needed === MESSAGE_HEAD_BYTES && joined >= needed) needed += messageLength(parts);
   }
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+/** Length of a message whose four bytes of head may be spread over records. */
+function messageLength(parts: readonly Buffer[]): number {
+  const head = parts[0]!.length >= MESSAGE_HEAD_BYTES ? parts[0]! : Buffer.concat(parts);
+  return head.readUIntBE(1, 3);
 }
 
 /** The first host name of the server_name extension, or undefined when there is none or anything is malformed. */

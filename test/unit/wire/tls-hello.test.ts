@@ -64,6 +64,19 @@ test("a hello may span records and be as long as a post-quantum key share makes 
   }
 });
 
+test("what a client sends right behind its hello does not matter: change of cipher spec, early data, anything", () => {
+  const message = handshake({ serverName: "a.b" });
+  const hello = Buffer.concat([record(message.subarray(0, 2)), record(message.subarray(2), "0303")]);
+  for (const more of [
+    hex("14 0303 0001 01"),
+    hex("17 0303 0002 0909"),
+    hex("16 0301 0000"),
+    Buffer.from("GET /"),
+  ]) {
+    assert.deepEqual(sniffTlsHello(Buffer.concat([hello, more])), { kind: "hello", serverName: "a.b" });
+  }
+});
+
 for (const [name, bytes] of [
   ["HTTP", Buffer.from("GET / HTTP/1.1\r\n")],
   ["a hello without a server name", record(handshake({}))],
