@@ -2,12 +2,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../../base/clock.ts";
 import type { Network } from "../../base/ip.ts";
 import type { Logger } from "../../base/log.ts";
+import type { Credentials } from "../../identity/credentials.ts";
 import type { ServerPolicy } from "../../policy/inbound.ts";
 import type { ListenAddress } from "../config.ts";
 import type { Observability } from "./observability.ts";
 
 export interface AdminServerOptions {
   readonly listen: ListenAddress;
+  /** Answers mesh TLS on the port; absent: plain HTTP alone. */
+  readonly credentials?: Pick<Credentials, "localName" | "current">;
   readonly observability: Observability;
   readonly clock: Clock;
   readonly log: Logger;

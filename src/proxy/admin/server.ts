@@ -1,20 +1,16 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { gzip } from "node:zlib";
-import { MeshError, systemErrorCode } from "../../base/error.ts";
-import { joinHostPort, type Network, networkContains, normaliseIp } from "../../base/ip.ts";
+import { MeshError } from "../../base/error.ts";
+import { isOwnHost, type Peer } from "../../policy/authorize.ts";
 import { PROM_CONTENT_TYPE } from "../../wire/prom-text.ts";
 import { type AdminCall, type AdminServerOptions, sendJson, sendText } from "./admin-call.ts";
-import { judgeAdminRequest } from "./admin-policy.ts";
+import { type AdminListener, createAdminListener } from "./admin-listener.ts";
+import { isAdministrator, judgeAdminRequest } from "./admin-policy.ts";
 import { serveRecords } from "./records-route.ts";
 import { serveStats } from "./stats-route.ts";
 import { serveTap } from "./tap-route.ts";
 
-export interface AdminServer {
-  /** Resolves with the bound port. @throws MeshError `ADMIN_LISTEN` */
-  listen(): Promise<number>;
-  /** Stops listening and ends every connection, taps included. */
-  close(): Promise<void>;
-}
+export type AdminServer = AdminListener;
 
 interface Route {
   readonly methods: readonly string[];
@@ -57,64 +53,38 @@ const BODY_BYTES_MAX = 1024;
 
 /**
  * The admin port (4191): probes for everyone; metrics and stats too, unless a Server selects the port and says otherwise;
- * records, tap, configuration and shutdown for the own host. Plain HTTP only: mesh TLS on this port, which would let allowed identities in, is not there yet, so another
- * pod gets 403 from those routes whoever it is.
+ * records, tap, configuration and shutdown for the own host, and over mesh TLS for identities that such a Server names.
  */
 export function createAdminServer(options: AdminServerOptions): AdminServer {
-  const server: Server = createServer(
-    { keepAliveTimeout: 30_000, headersTimeout: 10_000, requestTimeout: 10_000 },
-    (request, response) => {
-      dispatch(request, response, options).catch((error: unknown) => {
+  return createAdminListener({
+    ...options,
+    onRequest(request, response, peer) {
+      dispatch(request, response, peer, options).catch((error: unknown) => {
         options.log.warn("admin request broke", { path: request.url, error: String(error) });
         response.destroy();
       });
     },
-  );
-  return {
-    listen() {
-      const { host, port } = options.listen;
-      return new Promise((resolve, reject) => {
-        server.once("error", (error) => {
-          reject(
-            new MeshError({
-              kind: "environment",
-              code: "ADMIN_LISTEN",
-              message: `the admin server cannot listen on ${joinHostPort(host, port)}: ${systemErrorCode(error) ?? error.message}`,
-              hint: "free the port, or set MESHCTL_PROXY_ADMIN_LISTEN_ADDR to another address",
-              cause: error,
-            }),
-          );
-        });
-        server.listen(port, host, () => {
-          const bound = server.address();
-          resolve(typeof bound === "object" && bound !== null ? bound.port : port);
-        });
-      });
-    },
-    close() {
-      return new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-    },
-  };
+  });
 }
 
 async function dispatch(
   request: IncomingMessage,
   response: ServerResponse,
+  peer: Peer,
   options: AdminServerOptions,
 ): Promise<void> {
   // A target that is no path (`*`, or a broken escape) is nobody's route.
   const url = URL.parse(request.url ?? "/", "http://admin");
   const route = url && Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
   if (!url || !route) return sendText(response, 404, "");
-  if (route.access === "own" && !isOwnHost(request.socket.remoteAddress, options.ownNetworks)) {
-    return sendText(response, 403, "Requests are only permitted from the pod's own host.\n");
-  }
-  const policy = route.access === "open" ? options.policy?.() : undefined;
-  if (policy) {
-    const verdict = judgeAdminRequest(policy, request, options.ownNetworks);
+  const policy = route.access === "everyone" ? undefined : options.policy?.();
+  const isKeptOut =
+    route.access === "own" &&
+    !isOwnHost(peer.ip, options.ownNetworks) &&
+    !(policy && isAdministrator(policy, request, peer));
+  if (isKeptOut) return sendText(response, 403, "Requests are only permitted from the pod's own host.\n");
+  if (policy && route.access === "open") {
+    const verdict = judgeAdminRequest(policy, request, peer, options.ownNetworks);
     if (verdict === "no route") return sendText(response, 404, "");
     if (verdict === "denied") {
       return sendText(response, 403, `Server ${policy.meta.name} does not allow this client.\n`);
@@ -125,13 +95,6 @@ async function dispatch(
     return sendText(response, 405, "");
   }
   await route.serve({ request, response, url, options });
-}
-
-/** Whether a connection's source is one of the pod's own addresses. */
-export function isOwnHost(remoteAddress: string | undefined, ownNetworks: readonly Network[]): boolean {
-  if (remoteAddress === undefined) return false;
-  const address = normaliseIp(remoteAddress);
-  return ownNetworks.some((network) => networkContains(network, address));
 }
 
 function serveMetrics({ request, response, options }: AdminCall): Promise<void> {

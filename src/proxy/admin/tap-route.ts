@@ -13,7 +13,7 @@ const TAPS_MAX = 16;
  * `GET /tap?...` (parameters: tap-filter.ts): JSON lines until the client leaves. First a CoverageLine, then a TapLine for each
  * transition. Another CoverageLine follows within a second whenever lines were lost, with how many.
  */
-export function serveTap({ request, response, url, options }: AdminCall) {
+export function serveTap({ response, url, options }: AdminCall) {
   const { tap, version, identity } = options.observability;
   const { clock } = options;
   if (tap.count >= TAPS_MAX) return sendText(response, 503, `${TAPS_MAX} taps are listening already\n`);
@@ -66,7 +66,6 @@ export function serveTap({ request, response, url, options }: AdminCall) {
     timer = clock.schedule(COVERAGE_EVERY_MS, report);
   };
   let timer = clock.schedule(COVERAGE_EVERY_MS, report);
-  request.socket.setNoDelay(true);
   response.once("close", () => {
     handle.close();
     timer.cancel();

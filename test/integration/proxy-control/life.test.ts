@@ -223,12 +223,12 @@ test("proxy that cannot bind says why and exits 1", async (t) => {
 test("proxy warns about variables that it does not honour", async (t) => {
   const planes = await startPlanes(t);
   const proxy = await run(t, planes, {
-    LINKERD2_PROXY_TRACE_ATTRIBUTES_PATH: "/x",
+    LINKERD2_PROXY_DESTINATION_PROFILE_INITIAL_TIMEOUT: "1s",
     MESHCTL_PROXY_INBOUND_PROTS: "80",
   });
   assert.match(
     proxy.stderr(),
-    /WARN\s+set, but not honoured by this version: LINKERD2_PROXY_TRACE_ATTRIBUTES_PATH/,
+    /WARN\s+set, but not honoured by this version: LINKERD2_PROXY_DESTINATION_PROFILE_INITIAL_TIMEOUT/,
   );
   assert.match(proxy.stderr(), /WARN\s+set, but unknown \(a typing error\?\): MESHCTL_PROXY_INBOUND_PROTS/);
 });
