@@ -1,7 +1,10 @@
 import type { DestinationProfile } from "../../api/gen/io/linkerd/proxy/destination_pb.js";
 import type { Endpoint } from "../../policy/endpoint.ts";
 import { defaultMeta, type PolicyMeta } from "../../policy/meta.ts";
+import type { RetryBudgetSettings } from "../../policy/outbound.ts";
 import { tryDecodeEndpoint } from "./decode-endpoint.ts";
+import { type DecodedProfileRoute, tryDecodeProfileRoute } from "./decode-profile-route.ts";
+import { tryDecodeBudget } from "./decode-retry.ts";
 import { decodeMeta } from "./decode-values.ts";
 
 /** What discovery says about a target beside its policy. */
@@ -17,8 +20,11 @@ export interface Profile {
     readonly weight: number;
     readonly meta: PolicyMeta;
   }[];
-  /** How many ServiceProfile routes came. They are not honoured yet. */
-  readonly routes: number;
+  /** Of a ServiceProfile; empty: none. */
+  readonly routes: readonly DecodedProfileRoute[];
+  /** What all retryable routes share; undefined: nothing is retried. */
+  readonly retryBudget: RetryBudgetSettings | undefined;
+  /** The Service that was asked for. */
   readonly meta: PolicyMeta;
 }
 
@@ -35,7 +41,14 @@ export function decodeProfile(message: DestinationProfile): Profile {
     overrides: message.dstOverrides
       .filter(({ authority, weight }) => weight > 0 && /^[^\s:]+:\d+$/.test(authority))
       .map(({ authority, weight, backendRef }) => ({ path: authority, weight, meta: meta(backendRef) })),
-    routes: message.routes.length,
-    meta: meta(message.profileRef ?? message.parentRef),
+    routes: message.routes.flatMap((route) => tryDecodeProfileRoute(route) ?? []),
+    retryBudget: budgetOf(message),
+    meta: meta(message.parentRef ?? message.profileRef),
   };
+}
+
+function budgetOf({ retryBudget }: DestinationProfile): RetryBudgetSettings | undefined {
+  if (!retryBudget) return undefined;
+  const { retryRatio, minRetriesPerSecond, ttl } = retryBudget;
+  return tryDecodeBudget({ ratio: retryRatio, minRetriesPerSecond, ttl });
 }

@@ -111,13 +111,6 @@ export function followTarget(options: LiveTargetOptions, signal: AbortSignal): L
 
   const setProfile = (part: Part<Profile>): void => {
     profile = part;
-    const value = knownValue(part);
-    if (value && value.routes > 0) {
-      options.destination.log.warn("ServiceProfile routes are not honoured by this version", {
-        target: what,
-        routes: value.routes,
-      });
-    }
     merge();
   };
 

@@ -1,7 +1,8 @@
 import { joinHostPort } from "../../base/ip.ts";
 import type { Endpoint } from "../../policy/endpoint.ts";
 import { defaultMeta, type PolicyMeta } from "../../policy/meta.ts";
-import type { Backend, Distribution, OutboundPolicy } from "../../policy/outbound.ts";
+import type { Backend, Distribution, OutboundPolicy, RetryPolicy } from "../../policy/outbound.ts";
+import type { ProfileRoute, ProfileRouting } from "../../policy/profile.ts";
 import { NO_TIMEOUTS } from "./decode-outbound.ts";
 import type { Profile } from "./decode-profile.ts";
 import type { NamedTarget } from "./target-name.ts";
@@ -23,29 +24,77 @@ const DECAY_MS = 10_000;
 /**
  * One policy out of what profile and policy say.
  *
- * | profile | policy | result |
- * |---|---|---|
- * | splits (dst_overrides) | any | the split; the policy is ignored |
- * | opaque | known | the policy's opaque routes, bytes only |
- * | else | known | the policy |
- * | endpoint | none | detect, forward to that endpoint |
- * | else | none | detect, forward to the original address, or to what DNS says |
+ * | profile | policy | HTTP | other bytes |
+ * |---|---|---|---|
+ * | splits (dst_overrides) | any | the profile's routes, to the split | the split |
+ * | routes | any | the profile's routes, to the service | the policy's opaque routes |
+ * | opaque | known | as bytes | the policy's opaque routes |
+ * | else | known | the policy | the policy |
+ * | endpoint | none | forward to that endpoint | the same |
+ * | else | none | forward to the original address, or to what DNS says | the same |
  *
- * @see reference: proxy section 10 (Discovery, Which routing). ServiceProfile routes are not honoured yet; see `Profile.routes`
+ * Routes and splits count only of a profile with a name; then the policy's routes, retries and breakers do not.
+ *
+ * @see reference: proxy section 10 (Discovery, Which routing)
  */
 export function mergePolicy(input: MergeInput): OutboundPolicy {
   const { profile } = input;
   const merged = input.policy ?? fallbackPolicy(input);
-  if (profile && profile.name !== "" && profile.overrides.length > 0) {
-    return { ...uniformPolicy(profile.meta, splitOf(profile)), protocol: asOpaque(profile, merged.protocol) };
-  }
-  if (!profile?.isOpaque || merged.protocol === "opaque") return merged;
+  if (!profile) return merged;
+  const splits = profile.name !== "" && profile.overrides.length > 0;
+  const routes = profile.name !== "" && profile.routes.length > 0 && !profile.isOpaque;
+  if (splits || routes) return profilePolicy(profile, input.target.port, merged, splits);
+  if (!profile.isOpaque || merged.protocol === "opaque") return merged;
   const opaqueRoutes =
     merged.opaqueRoutes.length > 0
       ? merged.opaqueRoutes
       : uniformPolicy(profile.meta, serviceOf(profile, input.target.port)).opaqueRoutes;
   return { ...merged, protocol: "opaque", opaqueRoutes };
 }
+
+function profilePolicy(
+  profile: Profile,
+  port: number,
+  merged: OutboundPolicy,
+  splits: boolean,
+): OutboundPolicy {
+  const backends = splits ? splitOf(profile) : serviceOf(profile, port);
+  const uniform = uniformPolicy(profile.meta, backends);
+  return {
+    ...uniform,
+    protocol: asOpaque(profile, merged.protocol),
+    opaqueRoutes: splits || merged.opaqueRoutes.length === 0 ? uniform.opaqueRoutes : merged.opaqueRoutes,
+    profile: routingOf(profile, port, backends),
+  };
+}
+
+function routingOf(profile: Profile, port: number, backends: Distribution): ProfileRouting {
+  const plain = { matches: [], filters: [], backends, timeouts: NO_TIMEOUTS, retry: undefined };
+  const { retryBudget: budget } = profile;
+  const routes = profile.routes.map(
+    ({ condition, responses, name, isRetryable, timeoutMs }): ProfileRoute => {
+      const retry = isRetryable && budget ? { ...PROFILE_RETRY, failures: responses, budget } : undefined;
+      const rule = { ...plain, timeouts: { ...NO_TIMEOUTS, headMs: timeoutMs }, retry };
+      return { meta: { ...PROFILE_ROUTE, name }, condition, rule };
+    },
+  );
+  const fallback: ProfileRoute = { meta: defaultMeta("default"), condition: EVERYTHING, rule: plain };
+  return { canonicalName: `${profile.name}:${port}`, routes, fallback };
+}
+
+/** Its routes are no objects: what they are part of stands for them in records. */
+const PROFILE_ROUTE: PolicyMeta = { ...defaultMeta(""), group: "meshctl.io", kind: "ServiceProfile" };
+const EVERYTHING = { kind: "all", conditions: [] } as const;
+
+/** As often as the budget lets, at once. */
+const PROFILE_RETRY: RetryPolicy = {
+  maxRetries: Number.POSITIVE_INFINITY,
+  maxRequestBytes: 64 * 1024,
+  statuses: [],
+  grpcCodes: new Set(),
+  timeoutMs: undefined,
+  backoff: { minMs: 0, maxMs: 0, jitterRatio: 0 },
+};
 
 /** A detect policy that sends everything to the same backends. */
 export function uniformPolicy(meta: PolicyMeta, backends: Distribution): OutboundPolicy {

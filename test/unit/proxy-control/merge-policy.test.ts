@@ -31,7 +31,8 @@ const PROFILE: Profile = {
   isOpaque: false,
   endpoint: undefined,
   overrides: [],
-  routes: 0,
+  routes: [],
+  retryBudget: undefined,
   meta: defaultMeta("profile"),
 };
 
