@@ -9,6 +9,9 @@ export interface ProcessReadings {
   readonly openFds: number | undefined;
   readonly maxFds: number | undefined;
   readonly threads: number | undefined;
+  /** Of all interfaces that the process sees, loopback included; absent: unknown. */
+  readonly networkReceivedBytes?: number | undefined;
+  readonly networkSentBytes?: number | undefined;
 }
 
 /**
@@ -25,7 +28,13 @@ export function registerProcessMetrics(
   registry
     .gauge("process_start_time_seconds", "Time that the process started (in seconds since the UNIX epoch)")
     .set(Math.round(clock.now() / 1000));
-  const build = registry.gauge("proxy_build_info", "Build of the proxy");
+  const build = registry.gauge("proxy_build_info", "Build of the proxy", [
+    "date",
+    "git_sha",
+    "profile",
+    "vendor",
+    "version",
+  ]);
   const buildLabels = {
     date: "",
     git_sha: "",
@@ -48,6 +57,15 @@ export function registerProcessMetrics(
   const maxFds = registry.gauge("process_max_fds", "Maximum number of open file descriptors");
   const threads = registry.gauge("process_threads", "Number of OS threads in the process");
 
+  const received = registry.gauge(
+    "process_network_receive_bytes_total",
+    "Bytes that the network interfaces of the process received",
+  );
+  const sent = registry.gauge(
+    "process_network_transmit_bytes_total",
+    "Bytes that the network interfaces of the process sent",
+  );
+
   registry.onScrape(() => {
     const readings = options.read();
     build.set(1, buildLabels);
@@ -59,5 +77,7 @@ export function registerProcessMetrics(
     if (readings.openFds !== undefined) openFds.set(readings.openFds);
     if (readings.maxFds !== undefined) maxFds.set(readings.maxFds);
     if (readings.threads !== undefined) threads.set(readings.threads);
+    if (readings.networkReceivedBytes !== undefined) received.set(readings.networkReceivedBytes);
+    if (readings.networkSentBytes !== undefined) sent.set(readings.networkSentBytes);
   });
 }

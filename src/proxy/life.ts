@@ -19,10 +19,12 @@ import { createDiscovery } from "./discovery/discovery.ts";
 import { createInboundPolicies } from "./discovery/inbound-policies.ts";
 import type { StreamSource } from "./discovery/stream-source.ts";
 import { createIdentityClient } from "./identity-client.ts";
+import { type ControlClient, createControlMetrics } from "./metrics/control-metrics.ts";
 import { createIdentityMetrics } from "./metrics/identity-metrics.ts";
 import { type AdjustableLog, createAdjustableLog } from "./proxy-log.ts";
 import type { ProxySide } from "./proxy-side.ts";
 import { loadSocketTunings } from "./socket-tunings.ts";
+import { followTrustAnchors, readTrustAnchors } from "./trust-anchors.ts";
 
 export interface ProxyIo {
   /** Log, access log and errors. */
@@ -115,8 +117,11 @@ async function serve(
     writeAccessLog: (line) => io.stderr(line.endsWith("\n") ? line : `${line}\n`),
   });
   const resolver = createHostResolver(config.dnsServers, config.dnsTtl);
-  const credentials = createProxyCredentials(config, resolver, observability, log, io);
-  const control = createControl(config, resolver, credentials, log, io);
+  const controlMetrics = createControlMetrics(observability.registry);
+  const asked = (client: ControlClient) => controlMetrics.resolver(client, resolver);
+  const anchorsPem = await readTrustAnchors(config.identity);
+  const credentials = createProxyCredentials(config, anchorsPem, asked("identity"), observability, log, io);
+  const control = createControl(config, asked, credentials, log, io);
   const dependencies: ProxyDependencies = {
     config,
     clock: io.clock,
@@ -162,6 +167,11 @@ async function serve(
       admin: joinHostPort(config.admin.listen.host, adminPort),
     });
     credentials.start(ended.signal);
+    const { trustAnchorsFile } = config.identity;
+    if (trustAnchorsFile !== undefined) {
+      const following = { clock: io.clock, log, signal: ended.signal };
+      void followTrustAnchors(trustAnchorsFile, anchorsPem, credentials, following);
+    }
     const policies = control.inboundPolicies.start();
     // Held as long as the proxy lives.
     adminPolicy = control.inboundPolicies.watch(config.admin.listen.port);
@@ -187,6 +197,7 @@ async function serve(
 
 function createProxyCredentials(
   config: ProxyConfig,
+  trustAnchorsPem: string,
   resolver: HostResolver,
   observability: Observability,
   log: Logger,
@@ -196,11 +207,12 @@ function createProxyCredentials(
   const metrics = createIdentityMetrics(observability.registry);
   return createCredentials({
     localName: identity.localName,
-    trustAnchorsPem: identity.trustAnchorsPem,
-    trustAnchorsOrigin: "MESHCTL_PROXY_IDENTITY_TRUST_ANCHORS",
+    trustAnchorsPem,
+    trustAnchorsOrigin: identity.trustAnchorsFile ?? "MESHCTL_PROXY_IDENTITY_TRUST_ANCHORS",
     certify: createIdentityClient({
       server: identity.server,
       tokenFile: identity.tokenFile,
+      takesAnchors: identity.trustAnchorsFile === undefined,
       resolver,
       sourceHost: config.outbound.sourceHost,
       ...pace(config, identity.server),
@@ -222,15 +234,15 @@ function createProxyCredentials(
 
 function createControl(
   config: ProxyConfig,
-  resolver: HostResolver,
+  resolverOf: (client: ControlClient) => HostResolver,
   credentials: MeshCredentials,
   log: Logger,
   io: ProxyIo,
 ) {
-  const clientOf = (address: ControlAddress) =>
+  const clientOf = (address: ControlAddress, name: ControlClient) =>
     createGrpcClient({
       address,
-      resolver,
+      resolver: resolverOf(name),
       tlsOptions: (name) => meshClientOptions(credentials, { serverName: name, expectIdentity: name }),
       ready: credentials.ready,
       sourceHost: config.outbound.sourceHost,
@@ -248,15 +260,15 @@ function createControl(
     random: io.random,
     log,
   });
-  const destinationClient = clientOf(config.destination.server);
-  const policyClient = clientOf(config.policy.server);
+  const destinationClient = clientOf(config.destination.server, "destination");
+  const policyClient = clientOf(config.policy.server, "policy");
   const policy = sourceOf(policyClient, config.policy.server);
   const inboundPolicies = createInboundPolicies(config, policy);
   const discovery = createDiscovery({
     config,
     destination: sourceOf(destinationClient, config.destination.server),
     policy,
-    resolver,
+    resolver: resolverOf("dst"),
   });
   return {
     inboundPolicies,

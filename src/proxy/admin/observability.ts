@@ -55,7 +55,9 @@ export function createObservability(options: ObservabilityOptions): Observabilit
     ...(options.retainIdleMs === undefined ? {} : { retainIdleMs: options.retainIdleMs }),
   });
   registerProcessMetrics(registry, { clock, version, read: readProcess });
-  const violations = registry.counter("record_violations_total", "Transitions of records in a wrong order");
+  const violations = registry.counter("record_violations_total", "Transitions of records in a wrong order", [
+    "code",
+  ]);
 
   const ring = createRecordRing({ clock });
   const windows = createWindows({ clock, proxyVersion: version, identity });

@@ -53,7 +53,7 @@ export function createExchangeMetrics(
       seriesOf(exchange).retried(attempt);
     },
     responded(exchange) {
-      if (!isHttp(exchange.protocol)) return;
+      if (!isHttp(exchange.protocol) || isRefused(exchange)) return;
       const series = seriesOf(exchange);
       exchange.series = series;
       series.started(exchange);
@@ -67,8 +67,18 @@ export function createExchangeMetrics(
       }
       const started = exchange.series as HttpSeries | undefined;
       const series = started ?? seriesOf(exchange);
+      if (isRefused(exchange)) {
+        series.refused(exchange);
+        return;
+      }
       if (!started) series.started(exchange);
       series.closed(exchange);
     },
   };
+}
+
+/** What a port's policy refused never reached the application: it is in the families of verdicts and routes, and no request of its. */
+function isRefused({ direction, verdict, errorCode }: LiveExchange): boolean {
+  if (direction === "outbound") return false;
+  return verdict === "denied" || verdict === "limited" || errorCode === "ROUTE_NOT_FOUND";
 }

@@ -67,7 +67,7 @@ export class HttpFamilies {
     const routes = exchange.direction === "inbound" ? this.#inbound : this.#outbound;
     return new HttpSeries(exchange, {
       labels,
-      request: this.#requests.with(labels),
+      requests: this.#requests,
       responses: this.#responses,
       latency: (status) => this.#latencies.with({ ...labels, status_code: status }),
       verdicts: this.#verdicts,
@@ -78,7 +78,7 @@ export class HttpFamilies {
 
 interface HttpSeriesParts {
   readonly labels: Labels;
-  readonly request: CounterSeries;
+  readonly requests: Counter;
   readonly responses: Counter;
   readonly latency: (status: number) => HistogramSeries;
   readonly verdicts: VerdictFamilies;
@@ -88,6 +88,8 @@ interface HttpSeriesParts {
 /** The series of exchanges with the same labels; those by status are made when they are first needed. */
 export class HttpSeries {
   readonly #parts: HttpSeriesParts;
+  /** Made with the first request that gets past the policy. */
+  #request: CounterSeries | undefined;
   readonly #latencies = new Map<number, HistogramSeries>();
   readonly #responses = new Map<number, CounterSeries>();
   readonly #verdicts = new Map<string, CounterSeries>();
@@ -135,7 +137,8 @@ export class HttpSeries {
 
   /** The response starts, or the exchange ended without one. */
   started(exchange: LiveExchange): void {
-    this.#parts.request.add(1);
+    this.#request ??= this.#parts.requests.with(this.#parts.labels);
+    this.#request.add(1);
     if (exchange.responded < 0) return;
     const { status } = exchange;
     let latency = this.#latencies.get(status);
@@ -148,6 +151,12 @@ export class HttpSeries {
 
   retried(attempt: FailedAttempt): void {
     this.#parts.route?.retried?.(attempt);
+  }
+
+  /** It ended, and the application never saw it. */
+  refused(exchange: LiveExchange): void {
+    this.#countVerdict(exchange);
+    this.#parts.route?.closed(exchange);
   }
 
   closed(exchange: LiveExchange): void {

@@ -19,6 +19,7 @@ export function createIdentityMetrics(registry: Registry): IdentityMetrics {
   const refreshes = registry.counter(
     "control_identity_cert_refreshes_total",
     "Times that the proxy's mesh certificate was refreshed",
+    ["result"],
   );
   // Touched at each scrape, so that a rare event's series is not dropped as idle.
   registry.onScrape(() => {

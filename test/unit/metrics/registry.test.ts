@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { registerProcessMetrics } from "../../../src/metrics/process-metrics.ts";
 import { readProcess } from "../../../src/metrics/read-process.ts";
@@ -149,6 +152,19 @@ test("process metrics carry upstream's names and leave out what the system does 
     "process_open_fds 7",
     "process_threads 3",
   ]);
+});
+
+test("process readings sum what the interfaces of the network carried", (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "meshctl-proc-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  mkdirSync(join(dir, "net"));
+  const titles = "Inter-|   Receive      |  Transmit\n face |bytes packets ...\n";
+  writeFileSync(
+    join(dir, "net/dev"),
+    `${titles}    lo: 100 1 0 0 0 0 0 0 100 1 0 0 0 0 0 0\n  eth0:2000 9 0 0 0 0 0 0 30 2 0 0 0 0 0 0\n`,
+  );
+  const readings = readProcess(process, dir);
+  assert.deepEqual([readings.networkReceivedBytes, readings.networkSentBytes], [2100, 130]);
 });
 
 test("process readings work where there is no /proc", () => {

@@ -97,6 +97,11 @@ test("metrics count denials, refusals of the proxy and opaque connections in the
     false,
   );
   assert.equal(samples("inbound_http_authz_deny_total").length, 1);
+  assert.doesNotMatch(
+    samples("response_total").join(),
+    /status_code="403"/,
+    "no response of the application",
+  );
   assert.equal(samples("inbound_tcp_authz_deny_total").length, 1);
   assert.deepEqual(samples("inbound_http_errors_total"), [
     'inbound_http_errors_total{error="failfast",target_addr="10.0.0.2:8080",target_ip="10.0.0.2",target_port="8080",srv_group="",' +

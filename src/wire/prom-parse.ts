@@ -1,0 +1,58 @@
+/** One line of values in the Prometheus text format. */
+export interface PromSeries {
+  /** Without the suffixes of histograms: `_bucket`, `_sum` and `_count` are in `suffix`. */
+  readonly family: string;
+  readonly suffix: "" | "_bucket" | "_sum" | "_count";
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+const LINE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? +(\S+)(?: +-?\d+)?$/;
+const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)",?/gy;
+
+/**
+ * Reads the Prometheus text format. Lines that are none are skipped, as scrapers do with what they do not know.
+ *
+ * Whether a name's suffix belongs to a histogram is known from the `# TYPE` lines before it.
+ */
+export function parsePromText(text: string): PromSeries[] {
+  const histograms = new Set<string>();
+  const series: PromSeries[] = [];
+  for (const line of text.split("\n")) {
+    if (line.startsWith("#")) {
+      const type = /^# TYPE (\S+) (histogram|summary)$/.exec(line);
+      if (type) histograms.add(type[1]!);
+      continue;
+    }
+    const parsed = LINE.exec(line);
+    const labels = parsed && parseLabels(parsed[2] ?? "");
+    if (!parsed || !labels) continue;
+    const name = parsed[1]!;
+    const suffix = (/_(?:bucket|sum|count)$/.exec(name)?.[0] ?? "") as PromSeries["suffix"];
+    const stem = name.slice(0, name.length - suffix.length);
+    const isHistogram = suffix !== "" && histograms.has(stem);
+    series.push({
+      family: isHistogram ? stem : name,
+      suffix: isHistogram ? suffix : "",
+      labels,
+      value: parseValue(parsed[3]!),
+    });
+  }
+  return series;
+}
+
+function parseLabels(text: string): Record<string, string> | undefined {
+  const labels: Record<string, string> = {};
+  LABEL.lastIndex = 0;
+  while (LABEL.lastIndex < text.length) {
+    const label = LABEL.exec(text);
+    if (!label) return undefined;
+    labels[label[1]!] = label[2]!.replaceAll(/\\(.)/g, (_, escaped) => (escaped === "n" ? "\n" : escaped));
+  }
+  return labels;
+}
+
+function parseValue(text: string): number {
+  if (text === "+Inf") return Number.POSITIVE_INFINITY;
+  return text === "-Inf" ? Number.NEGATIVE_INFINITY : Number(text);
+}

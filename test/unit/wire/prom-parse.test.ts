@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parsePromText } from "../../../src/wire/prom-parse.ts";
+import { encodeLabels, encodePromText } from "../../../src/wire/prom-text.ts";
+
+test("what the encoder writes is read back: escapes, histograms, infinities", () => {
+  const awkward = 'a "quoted" \\ back\nslash,comma}';
+  const text = encodePromText([
+    {
+      name: "c_total",
+      help: "C",
+      type: "counter",
+      samples: [{ labels: encodeLabels({ a: awkward, b: "" }), value: 1.5 }],
+    },
+    {
+      name: "h",
+      help: "H",
+      type: "histogram",
+      samples: [
+        { suffix: "_bucket", labels: 'le="+Inf"', value: 2 },
+        { suffix: "_sum", labels: "", value: Number.POSITIVE_INFINITY },
+        { suffix: "_count", labels: "", value: 2 },
+      ],
+    },
+  ]);
+  assert.deepEqual(parsePromText(text), [
+    { family: "c_total", suffix: "", labels: { a: awkward, b: "" }, value: 1.5 },
+    { family: "h", suffix: "_bucket", labels: { le: "+Inf" }, value: 2 },
+    { family: "h", suffix: "_sum", labels: {}, value: Number.POSITIVE_INFINITY },
+    { family: "h", suffix: "_count", labels: {}, value: 2 },
+  ]);
+});
+
+test("a suffix is a name's own where no histogram has it, and broken lines are skipped", () => {
+  const series = parsePromText('# TYPE my_count counter\nmy_count 3 1700000000000\nx{a="1" 2\nx{a=1} 2\n\n');
+  assert.deepEqual(series, [{ family: "my_count", suffix: "", labels: {}, value: 3 }]);
+});
