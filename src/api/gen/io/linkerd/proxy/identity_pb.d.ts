@@ -61,6 +61,13 @@ export declare type CertifyResponse = Message<"io.linkerd.proxy.identity.Certify
    * @generated from field: google.protobuf.Timestamp valid_until = 3;
    */
   validUntil?: Timestamp | undefined;
+
+  /**
+   * Ours, as all fields from 1000 are: the trust anchors as they are now, PEM. Who asks trusts these from here on.
+   *
+   * @generated from field: bytes trust_anchors = 1000;
+   */
+  trustAnchors: Uint8Array;
 };
 
 /**
