@@ -87,7 +87,9 @@ export function encodeEndpoint(
     metricLabels: pick(endpoint.labels, keep),
     ...(tls && {
       tlsIdentity: {
-        strategy: { case: "dnsLikeIdentity" as const, value: { name: tls.identity } },
+        strategy: tls.identity.includes("://")
+          ? { case: "uriLikeIdentity" as const, value: { uri: tls.identity } }
+          : { case: "dnsLikeIdentity" as const, value: { name: tls.identity } },
         serverName: { name: tls.serverName },
       },
     }),

@@ -6,6 +6,7 @@ import { parsePortRanges, rangesContain } from "../../values/port-ranges.ts";
 import type { ControlSettings } from "../control-settings.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import { CUSTOM_KINDS } from "../index/custom-kinds.ts";
+import { readExternalWorkload } from "../index/external-workload.ts";
 import { isOpaqueServicePort, OPAQUE_PORTS_ANNOTATION } from "../index/pod-facts.ts";
 import type { Track, ViewSpec } from "../index/view.ts";
 import { carriesOpaqueBytes } from "../policy/inbound/find-server.ts";
@@ -73,6 +74,17 @@ function ipProfile(reader: PolicyReader, ip: string, port: number, clientNamespa
   if (pod) return podProfile(index, settings, pod, ip, port, port, track);
   const hosted = index.podByHostPort(ip, port);
   if (hosted) return podProfile(index, settings, hosted.pod, ip, port, hosted.containerPort, track);
+  const external = index
+    .externalWorkloadsByIp(ip)
+    .filter((object) => readExternalWorkload(object).ports.some((each) => each.port === port));
+  if (external.length > 1) {
+    const names = external.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).join(", ");
+    return failure(
+      `several ExternalWorkloads claim ${joinHostPort(ip, port)}: ${names}`,
+      GrpcCode.failedPrecondition,
+    );
+  }
+  if (external[0]) return workloadProfile(reader, external[0], ip, port);
   return endpointProfile(
     encodeEndpoint(endpointOf(undefined, ip, port, {}, { index, settings, track })),
     false,
@@ -130,6 +142,18 @@ function podProfile(
   // A host port leads to the container's port, but is dialled as it was asked for.
   const message = encodeEndpoint({ ...endpoint, port });
   return endpointProfile(message, isOpaque, JSON.stringify({ ...endpoint, port, isOpaque }));
+}
+
+function workloadProfile(
+  reader: PolicyReader,
+  workload: KubeObject,
+  ip: string,
+  port: number,
+): ProfileResult {
+  const labels = { namespace: workload.metadata.namespace ?? "" };
+  const endpoint = endpointOf(workload, ip, port, labels, reader);
+  const isOpaque = carriesOpaqueBytes(reader, workload, port);
+  return endpointProfile(encodeEndpoint(endpoint), isOpaque, JSON.stringify({ ...endpoint, isOpaque }));
 }
 
 function endpointProfile(

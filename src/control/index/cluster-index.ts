@@ -2,6 +2,7 @@ import { normaliseIp } from "../../base/ip.ts";
 import { type KubeObject, matchesSelector } from "../../base/kube-object.ts";
 import { CUSTOM_KINDS } from "./custom-kinds.ts";
 import { CustomObjects } from "./custom-objects.ts";
+import { isExternalWorkload, readExternalWorkload } from "./external-workload.ts";
 import { MultiMap } from "./multi-map.ts";
 import { RouteIndex } from "./route-index.ts";
 import { isRoute } from "./route-refs.ts";
@@ -30,7 +31,7 @@ const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
  * | `slices/<ns>/<name>` | the EndpointSlices of the Service |
  * | `pod/<ns>/<name>` | the pod |
  * | `node/<name>` | the node |
- * | `ip/<ip>` | which Services or pods have the address |
+ * | `ip/<ip>` | which Services, pods or ExternalWorkloads have the address |
  * | `servers/<ns>/<pod>` | the Servers that select the pod |
  * | `routes/<kind>/<ns>/<name>` | the routes that name the object as their parent |
  */
@@ -53,6 +54,8 @@ export class ClusterIndex {
   readonly #servicesByIp = new MultiMap();
   readonly #podsByIp = new MultiMap();
   readonly #podsByHostIp = new MultiMap();
+  readonly #workloads = new Map<string, KubeObject>();
+  readonly #workloadsByIp = new MultiMap();
 
   apply(object: KubeObject): void {
     this.#put(object, true);
@@ -80,9 +83,15 @@ export class ClusterIndex {
     return this.#pods.get(`${namespace}/${name}`);
   }
 
-  /** Servers that may select a pod: those of its namespace, the oldest first. */
+  /** ExternalWorkloads that have an address. */
+  externalWorkloadsByIp(ip: string): KubeObject[] {
+    return this.#workloadsByIp.get(ip).map((key) => this.#workloads.get(key)!);
+  }
+
+  /** Servers that may select a workload: those of its namespace, the oldest first. */
   serversAround(pod: KubeObject, track: Track): readonly KubeObject[] {
     const { namespace = "", name } = pod.metadata;
+    if (isExternalWorkload(pod)) return this.custom.list(CUSTOM_KINDS.server, namespace, track);
     track(`servers/${namespace}/${name}`);
     return this.custom.list(CUSTOM_KINDS.server, namespace, () => {
       // Told more exactly by the topic above.
@@ -179,6 +188,11 @@ export class ClusterIndex {
       }
       default:
         if (object.kind === "Server") this.#publishSelected(object);
+        if (isExternalWorkload(object)) {
+          put(this.#workloads, key, isPresent ? object : undefined);
+          const ips = isPresent ? readExternalWorkload(object).ips : [];
+          for (const ip of this.#workloadsByIp.set(key, ips)) this.topics.publish(`ip/${ip}`);
+        }
         this.custom.put(object, isPresent);
         if (isRoute(object)) this.routes.put(object, isPresent);
         if (TargetIndex.has(object)) this.targets.put(object, isPresent);

@@ -12,6 +12,7 @@ import {
 } from "../../base/names.ts";
 import { parsePortRanges, rangesContain } from "../../values/port-ranges.ts";
 import type { ControlSettings } from "../control-settings.ts";
+import { isExternalWorkload, readExternalWorkload } from "./external-workload.ts";
 
 export const OPAQUE_PORTS_ANNOTATION = `${CONFIG_PREFIX}opaque-ports`;
 export const SKIP_INBOUND_ANNOTATION = `${CONFIG_PREFIX}skip-inbound-ports`;
@@ -83,9 +84,13 @@ export function listsPort(
   return named.some(({ name, number }) => number === port && name !== undefined && invalid.includes(name));
 }
 
+/** Ports that a pod's containers, or an ExternalWorkload, say they have. */
 export function containerPorts(
   pod: KubeObject,
 ): { readonly name: string | undefined; readonly number: number }[] {
+  if (isExternalWorkload(pod)) {
+    return readExternalWorkload(pod).ports.map(({ name, port }) => ({ name, number: port }));
+  }
   const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
   return containers.flatMap((container: { ports?: { name?: string; containerPort: number }[] }) =>
     (container.ports ?? []).map(({ name, containerPort }) => ({ name, number: containerPort })),

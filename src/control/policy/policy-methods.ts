@@ -14,6 +14,7 @@ import type { Logger } from "../../base/log.ts";
 import type { ControlSettings } from "../control-settings.ts";
 import { type Authority, parseAuthority } from "../destination/authority.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
+import { CUSTOM_KINDS } from "../index/custom-kinds.ts";
 import type { Track, View, Views } from "../index/view.ts";
 import { decodeIp } from "../serve/encode-values.ts";
 import { GrpcCode, GrpcError } from "../serve/grpc-error.ts";
@@ -76,12 +77,18 @@ function inboundView(
   const token = tryParseWorkloadToken(workload);
   if (!token) throw new GrpcError(`"${workload}" is no workload token`, GrpcCode.invalidArgument);
   if (port < 1 || port > 65535) throw new GrpcError(`${port} is no port`, GrpcCode.invalidArgument);
-  const { namespace, pod } = token;
-  if (pod === undefined) {
-    throw new GrpcError(
-      `ExternalWorkload ${namespace}/${token.externalWorkload} is not known`,
-      GrpcCode.notFound,
-    );
+  const { namespace, pod = "", externalWorkload } = token;
+  if (externalWorkload !== undefined) {
+    return views.get(`inbound/external/${namespace}/${externalWorkload}:${port}`, {
+      isEqual: isSameState,
+      compute(track) {
+        const object = index.custom.get(CUSTOM_KINDS.externalWorkload, namespace, externalWorkload, track);
+        if (!object) {
+          return failure(`ExternalWorkload ${namespace}/${externalWorkload} is not known`, GrpcCode.notFound);
+        }
+        return state(ServerSchema, portPolicy({ index, settings, track, note }, object, port));
+      },
+    });
   }
   return views.get(`inbound/${namespace}/${pod}:${port}`, {
     isEqual: isSameState,

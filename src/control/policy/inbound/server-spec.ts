@@ -1,5 +1,6 @@
 import { type KubeObject, type LabelSelector, matchesSelector } from "../../../base/kube-object.ts";
 import { DEFAULT_POLICIES, type DefaultPolicy } from "../../../policy/default-policy.ts";
+import { isExternalWorkload } from "../../index/external-workload.ts";
 import { createParser } from "./parse-spec.ts";
 
 export const SERVER_PROTOCOLS = ["unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS"] as const;
@@ -9,6 +10,7 @@ export type ServerProtocol = (typeof SERVER_PROTOCOLS)[number];
 export interface ServerSpec {
   /** Undefined: it selects no pods, but external workloads. */
   readonly podSelector: LabelSelector | undefined;
+  readonly externalWorkloadSelector: LabelSelector | undefined;
   readonly port: number | string;
   readonly protocol: ServerProtocol;
   readonly accessPolicy: DefaultPolicy;
@@ -39,12 +41,13 @@ export const parseServer = createParser<ServerSpec>((spec, report) => {
   if (!policy) {
     report("accessPolicy", `"${accessPolicy}" is unknown: write one of ${DEFAULT_POLICIES.join(", ")}`);
   }
-  return { podSelector, port, protocol: protocol!, accessPolicy: policy! };
+  return { podSelector, externalWorkloadSelector, port, protocol: protocol!, accessPolicy: policy! };
 });
 
-/** Whether a Server is about a port of a pod in its namespace. */
+/** Whether a Server is about a port of a pod, or ExternalWorkload, in its namespace. */
 export function selectsPort(server: ServerSpec, pod: KubeObject, port: number): boolean {
-  if (!server.podSelector || !matchesSelector(server.podSelector, pod.metadata.labels)) return false;
+  const selector = isExternalWorkload(pod) ? server.externalWorkloadSelector : server.podSelector;
+  if (!selector || !matchesSelector(selector, pod.metadata.labels)) return false;
   if (typeof server.port === "number") return server.port === port;
   return tcpPorts(pod).some(({ name, containerPort }) => name === server.port && containerPort === port);
 }
@@ -56,6 +59,11 @@ interface ContainerPort {
 }
 
 function tcpPorts(pod: KubeObject): ContainerPort[] {
+  if (isExternalWorkload(pod)) {
+    return (pod.spec?.ports ?? []).flatMap(({ port, ...rest }: { port: number; protocol?: string }) =>
+      rest.protocol === "UDP" ? [] : [{ ...rest, containerPort: port }],
+    );
+  }
   const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
   return containers.flatMap(({ ports = [] }: { ports?: ContainerPort[] }) =>
     ports.filter(({ protocol = "TCP" }) => protocol === "TCP"),
