@@ -1,6 +1,7 @@
 import "reflect-metadata";
 import { createPrivateKey, webcrypto, type X509Certificate } from "node:crypto";
 import {
+  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   cryptoProvider,
   ExtendedKeyUsage,
@@ -10,6 +11,7 @@ import {
   X509Certificate as PeculiarCertificate,
   Pkcs10CertificateRequest,
   SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from "@peculiar/x509";
 import { MeshError } from "../base/error.ts";
@@ -22,6 +24,8 @@ const SUBJECT_ALT_NAME_OID = "2.5.29.17";
 export interface Authority {
   /** Issuer first, towards the root, without the root; as DER. */
   readonly intermediatesDer: readonly Uint8Array[];
+  /** What the issuer was checked against, PEM: whom the mesh trusts. */
+  readonly anchorsPem: string;
   /** Earliest end of issuer, intermediates and anchor, ms since the epoch. */
   readonly expiresAtMs: number;
   /** @throws MeshError `IDENTITY_ISSUER_INVALID` when the issuer is no longer valid at that time */
@@ -87,6 +91,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     false,
     ["sign"],
   );
+  const issuerKey = authorityKeyOf(issuer);
   const expiresAtMs = Math.min(...path.map((certificate) => validity(certificate).untilMs));
   const isAnchor = (certificate: X509Certificate) =>
     anchors.some((anchor) => anchor.raw.equals(certificate.raw));
@@ -94,6 +99,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     intermediatesDer: chain
       .filter((certificate) => !isAnchor(certificate))
       .map((certificate) => certificate.raw),
+    anchorsPem: options.anchorsPem,
     expiresAtMs,
     assertValidAt,
     async issue(request, { nowMs: issuedMs, lifetimeMs, skewMs }) {
@@ -111,6 +117,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
           new KeyUsagesExtension(KeyUsageFlags.keyEncipherment | KeyUsageFlags.digitalSignature, true),
           new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
           new SubjectAlternativeNameExtension([{ type: "dns", value: request.name }]),
+          ...issuerKey,
         ],
       });
       // Certificates count whole seconds; what is told must not be later than what is signed.
@@ -209,6 +216,15 @@ function pathToAnchor(
 /** The issuer's subject, which must be the same byte for byte: its own encoding, not its text. */
 function issuerName(issuer: X509Certificate) {
   return new PeculiarCertificate(issuer.raw as Uint8Array<ArrayBuffer>).subjectName;
+}
+
+/**
+ * Names the issuer's key in what it signs. While a root is exchanged there are two of the same name, and OpenSSL tries only the
+ * first that fits.
+ */
+function authorityKeyOf(issuer: X509Certificate): AuthorityKeyIdentifierExtension[] {
+  const own = new PeculiarCertificate(issuer.raw).getExtension(SubjectKeyIdentifierExtension);
+  return own ? [new AuthorityKeyIdentifierExtension(own.keyId)] : [];
 }
 
 function privateKeyOf(pem: string, origin: string) {

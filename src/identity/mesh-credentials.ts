@@ -20,6 +20,8 @@ export interface CertifyAnswer {
   /** From the leaf's issuer towards the root. */
   readonly intermediatesDer: readonly Uint8Array[];
   readonly validUntilMs: number;
+  /** The mesh's trust anchors of now, PEM; absent where the identity service does not say. */
+  readonly trustAnchorsPem?: string | undefined;
 }
 
 export interface CredentialsOptions {
@@ -47,6 +49,13 @@ export type RefreshEvent =
 export interface MeshCredentials extends Credentials {
   /** The mesh's TLS without a certificate: enough to ask for the first one. */
   readonly anonymous: SecureContext;
+  /**
+   * Replaces the trust anchors for connections to come. The certificate stays, whether or not it leads to one of them: others may
+   * trust it still, and the next comes as planned.
+   *
+   * @throws MeshError `IDENTITY_TRUST_ANCHORS_INVALID`; the old ones then stay
+   */
+  trust(trustAnchorsPem: string): void;
   /** Asks for certificates until the signal aborts. Never rejects: failures are logged and tried again. */
   start(signal: AbortSignal): Promise<void>;
 }
@@ -69,33 +78,54 @@ const REFRESH_AT = 0.7;
  *
  * A renewal replaces the contexts for connections to come; those that are open keep theirs. Each request has a new key, which never leaves memory.
  *
+ * Trust anchors arrive with the certificates, over a connection that the anchors of before vouch for, or from whoever calls `trust`:
+ * so the root of a mesh is exchanged by adding the new one, waiting until everybody has renewed, and taking the old one away.
+ *
  * @see reference: proxy section 7. The quick first retries are ours: a proxy and its identity service often start together
  * @throws MeshError `IDENTITY_TRUST_ANCHORS_INVALID`
  */
 export function createCredentials(options: CredentialsOptions): MeshCredentials {
-  const { localName, trustAnchorsPem, clock, log } = options;
-  const anchors = parseTrustBundle(trustAnchorsPem, options.trustAnchorsOrigin);
-  const anonymous = createMeshContext({ trustAnchorsPem });
+  const { localName, clock, log } = options;
+  let { trustAnchorsPem } = options;
+  let anchors = parseTrustBundle(trustAnchorsPem, options.trustAnchorsOrigin);
+  let anonymous = createMeshContext({ trustAnchorsPem });
   const ready = Promise.withResolvers<void>();
   let current: ReturnType<Credentials["current"]>;
+  let own: { readonly certificatePem: string; readonly keyPem: string } | undefined;
+
+  /** Takes other anchors, if they are others; contexts that exist are made anew by the caller. */
+  const replaceAnchors = (pem: string, origin: string): boolean => {
+    if (pem === trustAnchorsPem) return false;
+    anchors = parseTrustBundle(pem, origin);
+    trustAnchorsPem = pem;
+    anonymous = createMeshContext({ trustAnchorsPem });
+    log.info("trust anchors replaced", { count: anchors.length, origin });
+    return true;
+  };
 
   const install = (answer: CertifyAnswer, key: KeyObject): number => {
     const leaf = parseDer(answer.leafDer, "leaf");
     const intermediates = answer.intermediatesDer.map((der) => parseDer(der, "intermediate"));
-    checkChain({ leaf, intermediates, anchors, name: localName, nowMs: clock.now() });
+    const answered = answer.trustAnchorsPem;
+    checkChain({
+      leaf,
+      intermediates,
+      anchors: answered ? parseTrustBundle(answered, "the identity service's answer") : anchors,
+      name: localName,
+      nowMs: clock.now(),
+    });
     if (!leaf.checkPrivateKey(key))
       throw badAnswer("the certificate is for another key than the one in the request");
     const expiresAtMs = Math.min(answer.validUntilMs, validity(leaf).untilMs);
     if (!(expiresAtMs > clock.now())) {
       throw badAnswer(`the certificate ended at ${new Date(expiresAtMs).toISOString()}, which is past`);
     }
-    const context = createMeshContext({
-      trustAnchorsPem,
-      identity: {
-        certificatePem: [leaf, ...intermediates].map(String).join(""),
-        keyPem: key.export({ type: "pkcs8", format: "pem" }) as string,
-      },
-    });
+    if (answered) replaceAnchors(answered, "identity service");
+    own = {
+      certificatePem: [leaf, ...intermediates].map(String).join(""),
+      keyPem: key.export({ type: "pkcs8", format: "pem" }) as string,
+    };
+    const context = createMeshContext({ trustAnchorsPem, identity: own });
     current = { client: context, server: context, expiresAtMs };
     return expiresAtMs;
   };
@@ -141,9 +171,16 @@ export function createCredentials(options: CredentialsOptions): MeshCredentials 
 
   const credentials: MeshCredentials = {
     localName,
-    anonymous,
+    get anonymous() {
+      return anonymous;
+    },
     ready: ready.promise,
     current: () => current,
+    trust(pem) {
+      if (!replaceAnchors(pem, options.trustAnchorsOrigin) || !current) return;
+      const context = createMeshContext({ trustAnchorsPem, identity: own });
+      current = { client: context, server: context, expiresAtMs: current.expiresAtMs };
+    },
     async start(signal) {
       while (!signal.aborted) {
         await refresh();

@@ -22,7 +22,11 @@ export function readIdentity(reader: ConfigReader, ownNetworks: readonly Network
       );
     }
   }
-  const trustAnchorsPem = reader.required("IDENTITY_TRUST_ANCHORS");
+  const trustAnchorsFile = reader.raw("IDENTITY_TRUST_ANCHORS_FILE")?.value;
+  const trustAnchorsPem =
+    trustAnchorsFile === undefined
+      ? reader.required("IDENTITY_TRUST_ANCHORS")
+      : reader.text("IDENTITY_TRUST_ANCHORS", "");
   if (trustAnchorsPem !== "") {
     try {
       parseTrustBundle(trustAnchorsPem, "it");
@@ -33,6 +37,7 @@ export function readIdentity(reader: ConfigReader, ownNetworks: readonly Network
   return {
     localName: readLocalName(reader),
     trustAnchorsPem,
+    trustAnchorsFile,
     tokenFile: reader.required("IDENTITY_TOKEN_FILE"),
     server: readControlAddress(reader, "IDENTITY_SVC", ownNetworks),
     minRefreshMs: reader.durationMs("IDENTITY_MIN_REFRESH", 10_000),

@@ -75,6 +75,8 @@ export interface ProxyConfig {
   readonly identity: {
     readonly localName: string;
     readonly trustAnchorsPem: string;
+    /** Where the anchors are instead, followed while the proxy runs. */
+    readonly trustAnchorsFile: string | undefined;
     readonly tokenFile: string;
     readonly server: ControlAddress;
     readonly minRefreshMs: number;

@@ -13,6 +13,8 @@ export interface IdentityClientOptions {
   readonly server: ControlAddress;
   /** Service-account token; read anew for each request, because the kubelet rotates it. */
   readonly tokenFile: string;
+  /** Whether trust anchors that come with a certificate are taken; not where a file has them. */
+  readonly takesAnchors: boolean;
   readonly resolver: HostResolver;
   readonly sourceHost: string | undefined;
   readonly connectTimeoutMs: number;
@@ -58,12 +60,18 @@ export function createIdentityClient(options: IdentityClientOptions): Credential
       return {
         leafDer: answer.leafCertificate,
         intermediatesDer: answer.intermediateCertificates,
+        trustAnchorsPem: options.takesAnchors ? pemOf(answer.trustAnchors) : undefined,
         validUntilMs: Number(answer.validUntil.seconds) * 1000 + Math.floor(answer.validUntil.nanos / 1e6),
       };
     } finally {
       client.close();
     }
   };
+}
+
+/** @returns undefined where the identity service sends none: Linkerd's, or one of an earlier version */
+function pemOf(bytes: Uint8Array): string | undefined {
+  return bytes.length === 0 ? undefined : Buffer.from(bytes).toString("utf8");
 }
 
 async function readToken(path: string): Promise<Buffer> {

@@ -40,10 +40,13 @@ export async function createTestMeshCa(
   const rootKeys = await generateKeys();
   const root = await certify("CN=root", rootKeys.publicKey, "CN=root", rootKeys.privateKey, validity, [
     new x509.BasicConstraintsExtension(true, 1, true),
+    await x509.SubjectKeyIdentifierExtension.create(rootKeys.publicKey),
   ]);
   const issuerKeys = await generateKeys();
   const issuer = await certify("CN=issuer", issuerKeys.publicKey, "CN=root", rootKeys.privateKey, validity, [
     new x509.BasicConstraintsExtension(true, 0, true),
+    await x509.SubjectKeyIdentifierExtension.create(issuerKeys.publicKey),
+    await x509.AuthorityKeyIdentifierExtension.create(rootKeys.publicKey),
   ]);
   const anchorsPem = `${root.toString("pem")}\n`;
   const chainDer = [Buffer.from(issuer.rawData)];
@@ -58,6 +61,7 @@ export async function createTestMeshCa(
       new x509.SubjectAlternativeNameExtension(
         names.map((value) => ({ type: value.includes("://") ? ("url" as const) : ("dns" as const), value })),
       ),
+      await x509.AuthorityKeyIdentifierExtension.create(issuerKeys.publicKey),
     ]);
 
   const ca: TestMeshCa = {

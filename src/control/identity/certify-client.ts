@@ -48,6 +48,8 @@ export function createCertifyClient(
         leafDer: reply.leafCertificate,
         intermediatesDer: reply.intermediateCertificates,
         validUntilMs: reply.validUntil ? timestampMs(reply.validUntil) : 0,
+        trustAnchorsPem:
+          reply.trustAnchors.length > 0 ? Buffer.from(reply.trustAnchors).toString() : undefined,
       };
     } catch (cause) {
       throw new MeshError({

@@ -66,6 +66,7 @@ export async function certify(options: CertifyOptions, request: CertifyRequest):
     leafCertificate: issued.leafDer,
     intermediateCertificates: [...authority.intermediatesDer],
     validUntil: timestampFromMs(issued.validUntilMs),
+    trustAnchors: Buffer.from(authority.anchorsPem),
   });
 }
 

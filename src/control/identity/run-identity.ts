@@ -58,7 +58,11 @@ export async function runIdentity(options: IdentityProcess): Promise<void> {
         throw new MeshError({ kind: "bug", code: "IDENTITY_OWN_REQUEST", message: request.message });
       }
       const issued = await authority.issue(request, { nowMs: clock.now(), lifetimeMs, skewMs });
-      return { ...issued, intermediatesDer: authority.intermediatesDer };
+      return {
+        ...issued,
+        intermediatesDer: authority.intermediatesDer,
+        trustAnchorsPem: authority.anchorsPem,
+      };
     },
   });
   const issuerTtl = registry.gauge("issuer_cert_ttl_seconds", "Time until the issuer's certificate ends");

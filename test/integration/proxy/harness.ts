@@ -387,6 +387,7 @@ export function createConfig(
     identity: {
       localName: "",
       trustAnchorsPem: "",
+      trustAnchorsFile: undefined,
       tokenFile: "",
       server: { host: HOST, port: 1, name: undefined },
       minRefreshMs: 1,

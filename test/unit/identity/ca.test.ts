@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { createAuthority, isRequestProblem, readWorkloadRequest } from "../../../src/identity/ca.ts";
 import { checkChain } from "../../../src/identity/certificates.ts";
 import { createCertificateRequest, createWorkloadKey } from "../../../src/identity/csr.ts";
+import { generateIssuer } from "../../../src/install/credentials.ts";
 
 const NOW = Date.UTC(2026, 0, 2);
 const HOUR = 3_600_000;
@@ -275,4 +276,23 @@ test("signing request is never accepted when a byte of what was signed has chang
     ),
     { numRuns: 300, examples: [[90, 1]] },
   );
+});
+
+test("a leaf names its issuer's key, so that two roots of one name can be told apart", async () => {
+  const { certificatePem, privateKeyPem } = await generateIssuer("identity.meshctl.cluster.local", NOW);
+  const authority = await createAuthority({
+    certificatePem,
+    keyPem: privateKeyPem,
+    anchorsPem: certificatePem,
+    origin: "issuer",
+    nowMs: NOW,
+  });
+  const request = await readWorkloadRequest(createCertificateRequest(NAME, createWorkloadKey()), NAME);
+  assert.ok(!isRequestProblem(request));
+  const { leafDer } = await authority.issue(request, { nowMs: NOW, lifetimeMs: HOUR, skewMs: 0 });
+  const leaf = new x509.X509Certificate(leafDer as Uint8Array<ArrayBuffer>);
+  const named = leaf.getExtension(x509.AuthorityKeyIdentifierExtension);
+  const own = new x509.X509Certificate(certificatePem).getExtension(x509.SubjectKeyIdentifierExtension);
+  assert.ok(own);
+  assert.equal(named?.keyId, own.keyId);
 });

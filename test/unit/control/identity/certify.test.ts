@@ -57,6 +57,7 @@ test("identity issues a certificate that chains, for 24 hours with skew at both 
     certificateSigningRequest: createCertificateRequest(NAME, key),
   });
   const reply = await certify(options, request);
+  assert.deepEqual(new X509Certificate(Buffer.from(reply.trustAnchors)).raw, anchor.raw);
   const leaf = new X509Certificate(reply.leafCertificate);
   checkChain({ leaf, intermediates: [], anchors: [anchor], name: NAME, nowMs: clock.now() });
   assert.ok(leaf.checkPrivateKey(key));
