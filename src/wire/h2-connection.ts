@@ -188,6 +188,12 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
 
   // What the frame reader calls.
 
+  headers(flags: number, streamId: number, chunk: Buffer, start: number, end: number): void {
+    if (this.#state === "opening") throw protocolError("first frame is not SETTINGS");
+    this.#heads.refuseInterruption(H2Frame.headers, streamId);
+    this.#heads.headers(flags, streamId, chunk, start, end);
+  }
+
   frame(type: number, flags: number, streamId: number, payload: Buffer): void {
     if (this.#state === "opening") {
       if (type !== H2Frame.settings || flags & H2Flag.ack) throw protocolError("first frame is not SETTINGS");
@@ -195,9 +201,6 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     }
     this.#heads.refuseInterruption(type, streamId);
     switch (type) {
-      case H2Frame.headers:
-        this.#heads.headers(flags, streamId, payload);
-        break;
       case H2Frame.continuation:
         this.#heads.continuation(flags, payload);
         break;

@@ -10,8 +10,10 @@ import {
 
 /** Takes what the reader finds. What it throws ends the reading. */
 export interface H2FrameSink {
-  /** Any frame but DATA, whole. The payload is valid during the call. */
+  /** Any frame but DATA and HEADERS, whole. The payload is valid during the call. */
   frame(type: number, flags: number, streamId: number, payload: Buffer): void;
+  /** HEADERS, whole. The payload is `chunk` from `start` to `end`, valid during the call: a view of each would cost more than its reading. */
+  headers(flags: number, streamId: number, chunk: Buffer, start: number, end: number): void;
   /** A DATA frame begins. @param length of its payload, padding and all: what flow control counts */
   dataStart(flags: number, streamId: number, length: number): void;
   /** Some of its bytes, as they come; a view of the chunk. */
@@ -133,10 +135,14 @@ export class H2FrameReader {
   #readPayload(): boolean {
     const end = this.#at + this.#length;
     if (end > this.#chunk.length) return false;
-    const payload = this.#chunk.subarray(this.#at, end);
+    const start = this.#at;
     this.#at = end;
     this.#state = HEAD;
-    this.#sink.frame(this.#type, this.#flags, this.#streamId, payload);
+    if (this.#type === H2Frame.headers) {
+      this.#sink.headers(this.#flags, this.#streamId, this.#chunk, start, end);
+    } else {
+      this.#sink.frame(this.#type, this.#flags, this.#streamId, this.#chunk.subarray(start, end));
+    }
     return true;
   }
 

@@ -47,8 +47,8 @@ export class H2HeadReader {
     }
   }
 
-  headers(flags: number, streamId: number, payload: Buffer): void {
-    if (this.#block.begin(flags, streamId, payload)) this.#complete();
+  headers(flags: number, streamId: number, chunk: Buffer, start: number, end: number): void {
+    if (this.#block.begin(flags, streamId, chunk, start, end)) this.#complete();
   }
 
   continuation(flags: number, payload: Buffer): void {
@@ -57,9 +57,11 @@ export class H2HeadReader {
   }
 
   #complete(): void {
-    const { streamId } = this.#block;
+    const block = this.#block;
+    const { streamId } = block;
     // Decoded in any case: the table must follow.
-    this.#decoder.decode(this.#block.take());
+    this.#decoder.decode(block.bytes, block.start, block.end);
+    block.clear();
     const streams = this.#streams;
     const stream = streams.get(streamId);
     if (stream) {

@@ -2,7 +2,15 @@ import type { HpackList } from "./hpack-decoder.ts";
 import type { HpackEncoder } from "./hpack-encoder.ts";
 import { reasonPhrase } from "./http-reasons.ts";
 import { Fields } from "./http1-fields.ts";
-import { isFieldText, isHostValue, isTargetText, isToken, RequestHead, ResponseHead } from "./http1-head.ts";
+import {
+  isFieldText,
+  isHostValue,
+  isTargetText,
+  isToken,
+  parseLength,
+  RequestHead,
+  ResponseHead,
+} from "./http1-head.ts";
 
 /**
  * Makes a request head of a header list. `:authority` becomes the field `host`, as routes and HTTP/1 servers expect it.
@@ -14,7 +22,10 @@ export function readRequestHead(list: HpackList, endStream: boolean): RequestHea
   const head = new RequestHead();
   head.isHttp2 = true;
   const { names, values } = list;
-  let [method, scheme, path, authority]: (string | undefined)[] = [];
+  let method: string | undefined;
+  let scheme: string | undefined;
+  let path: string | undefined;
+  let authority: string | undefined;
   let index = 0;
   for (; index < names.length && names[index]!.charCodeAt(0) === COLON; index++) {
     const name = names[index]!;
@@ -31,7 +42,7 @@ export function readRequestHead(list: HpackList, endStream: boolean): RequestHea
     if (!isHostValue(authority)) return ":authority is malformed";
     head.fields.append("host", authority);
   }
-  const problem = readFields(list, index, head.fields) ?? mergeHost(head.fields);
+  const problem = readFields(list, index, head.fields) ?? mergeHost(head.fields, authority);
   if (problem !== undefined) return problem;
   head.method = method;
   if (method === "CONNECT") {
@@ -41,7 +52,7 @@ export function readRequestHead(list: HpackList, endStream: boolean): RequestHea
     head.target = authority;
     head.form = "authority";
   } else {
-    if (scheme === undefined || !/^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme))
+    if (scheme === undefined || (scheme !== "http" && !/^[A-Za-z][A-Za-z0-9+.-]*$/.test(scheme)))
       return ":scheme is missing or malformed";
     if (!path || !isTargetText(path)) return ":path is missing or malformed";
     const isAsterisk = path === "*" && method === "OPTIONS";
@@ -61,9 +72,10 @@ export function readResponseHead(
   isBodiless: boolean,
 ): ResponseHead | string {
   const { names, values } = list;
-  if (names[0] !== ":status" || !/^[1-9]\d\d$/.test(values[0]!)) return ":status is missing or malformed";
+  const status = names[0] === ":status" ? parseLength(values[0]!) : -1;
+  if (status < 100 || status > 999 || values[0]!.length !== 3) return ":status is missing or malformed";
   const head = new ResponseHead();
-  head.status = Number(values[0]);
+  head.status = status;
   head.reason = reasonPhrase(head.status);
   // Whoever wants to switch protocols says so in another way (RFC 9113 section 8.6).
   if (head.status === 101) return "status 101";
@@ -79,8 +91,8 @@ export function readTrailers(list: HpackList): Fields | string {
   return readFields(list, 0, fields) ?? fields;
 }
 
-/** Writes a request. `host` becomes `:authority`; what concerns one HTTP/1 connection only stays behind. */
-export function writeRequestHead(encoder: HpackEncoder, head: RequestHead, target: string): Buffer {
+/** Writes a request into the encoder. `host` becomes `:authority`; what concerns one HTTP/1 connection only stays behind. */
+export function writeRequestHead(encoder: HpackEncoder, head: RequestHead, target: string): void {
   encoder.begin();
   encoder.field(":method", head.method);
   const host = head.fields.get("host");
@@ -92,33 +104,37 @@ export function writeRequestHead(encoder: HpackEncoder, head: RequestHead, targe
     encoder.field(":path", target);
   }
   writeFields(encoder, head.fields, true);
-  return encoder.finish();
 }
 
-export function writeResponseHead(encoder: HpackEncoder, head: ResponseHead): Buffer {
+export function writeResponseHead(encoder: HpackEncoder, head: ResponseHead): void {
   encoder.begin();
-  encoder.field(":status", String(head.status));
+  encoder.field(":status", head.status === 200 ? "200" : String(head.status));
   writeFields(encoder, head.fields, false);
-  return encoder.finish();
 }
 
-export function writeTrailers(encoder: HpackEncoder, fields: Fields): Buffer {
+export function writeTrailers(encoder: HpackEncoder, fields: Fields): void {
   encoder.begin();
   writeFields(encoder, fields, false);
-  return encoder.finish();
 }
 
 const COLON = 0x3a;
 const SLASH = 0x2f;
 
 /** Fields that HTTP/2 does not have, since they are about an HTTP/1 connection. RFC 9113 section 8.2.2. */
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
+function isConnectionField(name: string): boolean {
+  switch (name.length) {
+    case 7:
+      return name === "upgrade";
+    case 10:
+      return name === "connection" || name === "keep-alive";
+    case 16:
+      return name === "proxy-connection";
+    case 17:
+      return name === "transfer-encoding";
+    default:
+      return false;
+  }
+}
 
 function readFields({ names, values }: HpackList, start: number, fields: Fields): string | undefined {
   for (let index = start; index < names.length; index++) {
@@ -126,7 +142,7 @@ function readFields({ names, values }: HpackList, start: number, fields: Fields)
     const value = values[index]!;
     if (!isLowerToken(name)) return `field name ${JSON.stringify(name.slice(0, 20))} is malformed`;
     if (!isFieldValue(value)) return `value of ${name.slice(0, 40)} is malformed`;
-    if (CONNECTION_FIELDS.has(name)) return `field ${name} belongs to HTTP/1`;
+    if (isConnectionField(name)) return `field ${name} belongs to HTTP/1`;
     if (name === "te" && value !== "trailers") return "field te is not `trailers`";
     fields.names.push(name);
     fields.keys.push(name);
@@ -136,10 +152,13 @@ function readFields({ names, values }: HpackList, start: number, fields: Fields)
 }
 
 function isLowerToken(name: string): boolean {
-  if (name === "" || !isToken(name, 0, name.length)) return false;
+  if (name === "") return false;
   for (let index = 0; index < name.length; index++) {
     const code = name.charCodeAt(index);
-    if (code >= 0x41 && code <= 0x5a) return false;
+    // Lower case letters and the hyphen are nearly all there is.
+    if (code >= 0x61 && code <= 0x7a) continue;
+    if (code === 0x2d) continue;
+    if ((code >= 0x41 && code <= 0x5a) || !isToken(name, index, index + 1)) return false;
   }
   return true;
 }
@@ -155,9 +174,10 @@ function isFieldValue(value: string): boolean {
 }
 
 /** A client that names two hosts could be read as meaning either: refused. */
-function mergeHost(fields: Fields): string | undefined {
+function mergeHost(fields: Fields, authority: string | undefined): string | undefined {
+  const count = fields.count("host");
+  if (count === 0 || (count === 1 && authority !== undefined)) return undefined;
   const hosts = fields.all("host");
-  if (hosts.length === 0) return undefined;
   if (hosts.length > 2 || (hosts.length === 2 && hosts[0] !== hosts[1])) return "host and :authority differ";
   if (!isHostValue(hosts[0]!)) return "host is malformed";
   if (hosts.length === 2) fields.set("host", hosts[0]!);
@@ -166,8 +186,7 @@ function mergeHost(fields: Fields): string | undefined {
 
 /** HTTP/2 may cut cookies into fields for better compression; HTTP/1 has one. RFC 9113 section 8.2.3. */
 function joinCookies(fields: Fields): void {
-  const cookies = fields.all("cookie");
-  if (cookies.length > 1) fields.set("cookie", cookies.join("; "));
+  if (fields.count("cookie") > 1) fields.set("cookie", fields.all("cookie").join("; "));
 }
 
 function readLength(
@@ -175,12 +194,17 @@ function readLength(
   endStream: boolean,
   isBodiless = false,
 ): string | undefined {
-  const lengths = head.fields.all("content-length");
-  for (const length of lengths) {
-    if (length !== lengths[0] || !/^\d{1,15}$/.test(length)) return "content-length is not one number";
+  const { fields } = head;
+  const text = fields.get("content-length");
+  const length = text === undefined ? -1 : parseLength(text);
+  if (text !== undefined) {
+    if (length < 0) return "content-length is not one number";
+    if (fields.count("content-length") > 1) {
+      if (fields.all("content-length").some((each) => each !== text))
+        return "content-length is not one number";
+      fields.set("content-length", text);
+    }
   }
-  if (lengths.length > 1) head.fields.set("content-length", lengths[0]!);
-  const length = lengths.length === 0 ? -1 : Number(lengths[0]);
   if (endStream) {
     if (length > 0 && !isBodiless) return `content-length ${length} without a body`;
     head.body = "none";
@@ -203,7 +227,7 @@ function writeFields(encoder: HpackEncoder, fields: Fields, isRequest: boolean):
   const named = namedByConnection(fields);
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index]!;
-    if (CONNECTION_FIELDS.has(key) || named?.has(key)) continue;
+    if (isConnectionField(key) || named?.has(key)) continue;
     if (isRequest && key === "host") continue;
     if (key === "te") {
       if (/\btrailers\b/i.test(values[index]!)) encoder.field("te", "trailers");
@@ -217,6 +241,7 @@ const UNNAMEABLE: ReadonlySet<string> = new Set(["content-length", "host", "l5d-
 
 /** Fields that `Connection` declares hop by hop; undefined in the usual case that there are none. */
 function namedByConnection(fields: Fields): Set<string> | undefined {
+  if (!fields.has("connection")) return undefined;
   let names: Set<string> | undefined;
   for (const value of fields.all("connection")) {
     for (const part of value.split(",")) {

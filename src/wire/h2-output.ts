@@ -70,24 +70,17 @@ export class H2Output {
     return true;
   }
 
-  /** HEADERS, and CONTINUATION where the block is larger than a frame. */
-  headerBlock(streamId: number, block: Buffer, endStream: boolean): void {
+  /** HEADERS, and CONTINUATION where the block is larger than a frame. The block is the first `length` bytes of `block`. */
+  headerBlock(streamId: number, block: Buffer, length: number, endStream: boolean): void {
     const flags = endStream ? H2Flag.endStream : 0;
-    if (block.length <= H2_FRAME_BYTES_MAX) {
-      this.frame(H2Frame.headers, flags | H2Flag.endHeaders, streamId, block, 0, block.length);
+    if (length <= H2_FRAME_BYTES_MAX) {
+      this.frame(H2Frame.headers, flags | H2Flag.endHeaders, streamId, block, 0, length);
       return;
     }
     this.frame(H2Frame.headers, flags, streamId, block, 0, H2_FRAME_BYTES_MAX);
-    for (let start = H2_FRAME_BYTES_MAX; start < block.length; start += H2_FRAME_BYTES_MAX) {
-      const end = Math.min(block.length, start + H2_FRAME_BYTES_MAX);
-      this.frame(
-        H2Frame.continuation,
-        end === block.length ? H2Flag.endHeaders : 0,
-        streamId,
-        block,
-        start,
-        end,
-      );
+    for (let start = H2_FRAME_BYTES_MAX; start < length; start += H2_FRAME_BYTES_MAX) {
+      const end = Math.min(length, start + H2_FRAME_BYTES_MAX);
+      this.frame(H2Frame.continuation, end === length ? H2Flag.endHeaders : 0, streamId, block, start, end);
     }
   }
 

@@ -67,7 +67,7 @@ export class H2Stream {
   readonly #owner: H2StreamOwner;
   readonly #sender: H2Sender;
   readonly #receiveWindowMax: number;
-  readonly #queue: Buffer[] = [];
+  #queue: Buffer[] | undefined = undefined;
   #queueAt = 0;
   #isEnding = false;
   #trailers: Fields | undefined;
@@ -85,25 +85,46 @@ export class H2Stream {
 
   sendRequest(head: RequestHead, target: string, endStream: boolean): void {
     this.isHead = head.method === "HEAD";
-    this.#sendBlock(writeRequestHead(this.#sender.encoder, head, target), endStream);
+    writeRequestHead(this.#sender.encoder, head, target);
+    this.#sendBlock(endStream);
   }
 
   /** @param endStream no body, no trailers: a response that is its head, a "trailers-only" one of gRPC too */
   sendResponse(head: ResponseHead, endStream: boolean): void {
-    if (this.isLocalOpen) this.#sendBlock(writeResponseHead(this.#sender.encoder, head), endStream);
+    if (!this.isLocalOpen) return;
+    writeResponseHead(this.#sender.encoder, head);
+    this.#sendBlock(endStream);
   }
 
   /** @returns false: wait for `drained` */
   sendData(view: Buffer): boolean {
     if (!this.isLocalOpen || this.#isEnding) return true;
-    if (view.length > 0) {
-      this.#queue.push(view);
-      if (this.#queue.length === 1) this.pump(Number.POSITIVE_INFINITY);
+    const sender = this.#sender;
+    const isWaiting = this.#isQueued;
+    const { length } = view;
+    if (
+      !isWaiting &&
+      length > 0 &&
+      length <= Math.min(this.sendWindow, sender.window, DIRECT_BYTES_MAX) &&
+      sender.hasRoom
+    ) {
+      // The usual case: nothing waits, all of it fits.
+      sender.output.frame(H2Frame.data, 0, this.id, view, 0, length);
+      this.sendWindow -= length;
+      sender.window -= length;
+      sender.wrote();
+    } else if (length > 0) {
+      (this.#queue ??= []).push(view);
+      if (!isWaiting) this.pump(Number.POSITIVE_INFINITY);
     }
-    if (this.#queue.length === 0 && this.#sender.hasRoom) return true;
+    if (!this.#isQueued && sender.hasRoom) return true;
     this.#wantsDrain = true;
     this.#sender.awaitRoom(this);
     return false;
+  }
+
+  get #isQueued(): boolean {
+    return this.#queue !== undefined && this.#queue.length > 0;
   }
 
   /** @param stopsPeer resets with NO_ERROR once all is sent, should the peer still be sending (RFC 9113 section 8.1) */
@@ -112,7 +133,7 @@ export class H2Stream {
     this.#isEnding = true;
     this.#trailers = trailers && trailers.length > 0 ? trailers : undefined;
     this.#stopsPeer = stopsPeer;
-    if (this.#queue.length === 0) this.#writeEnd();
+    if (!this.#isQueued) this.#writeEnd();
   }
 
   /** Ends both directions at once. The listener hears nothing more. */
@@ -148,15 +169,16 @@ export class H2Stream {
    */
   pump(framesMax: number): boolean {
     const { output } = this.#sender;
-    for (let frames = 0; this.#queue.length > 0; frames++) {
-      const view = this.#queue[0]!;
+    const queue = this.#queue;
+    for (let frames = 0; queue !== undefined && queue.length > 0; frames++) {
+      const view = queue[0]!;
       const left = view.length - this.#queueAt;
       const size = Math.min(left, H2_FRAME_BYTES_MAX, this.sendWindow, this.#sender.window);
       if (size <= 0 || frames >= framesMax || !this.#sender.hasRoom) {
         this.#sender.awaitRoom(this);
         return true;
       }
-      const isLast = size === left && this.#queue.length === 1 && this.#isEnding && !this.#trailers;
+      const isLast = size === left && queue.length === 1 && this.#isEnding && !this.#trailers;
       const flags = isLast ? H2Flag.endStream : 0;
       output.frame(H2Frame.data, flags, this.id, view, this.#queueAt, this.#queueAt + size);
       this.sendWindow -= size;
@@ -164,7 +186,7 @@ export class H2Stream {
       this.#sender.wrote();
       this.#queueAt += size;
       if (size === left) {
-        this.#queue.shift();
+        queue.shift();
         this.#queueAt = 0;
       }
       if (isLast) this.#localEnded();
@@ -191,21 +213,26 @@ export class H2Stream {
     this.isClosed = true;
     this.isLocalOpen = false;
     this.isRemoteOpen = false;
-    this.#queue.length = 0;
+    this.#queue = undefined;
     this.#owner.forget(this, end);
   }
 
-  #sendBlock(block: Buffer, endStream: boolean): void {
-    this.#sender.output.headerBlock(this.id, block, endStream);
+  /** Sends what the encoder holds. */
+  #sendBlock(endStream: boolean): void {
+    const { output, encoder } = this.#sender;
+    output.headerBlock(this.id, encoder.bytes, encoder.length, endStream);
     this.#sender.wrote();
     if (endStream) this.#localEnded();
   }
 
   #writeEnd(): void {
     const { output, encoder } = this.#sender;
-    if (this.#trailers) output.headerBlock(this.id, writeTrailers(encoder, this.#trailers), true);
-    else if (!output.endLastData(this.id))
+    if (this.#trailers) {
+      writeTrailers(encoder, this.#trailers);
+      output.headerBlock(this.id, encoder.bytes, encoder.length, true);
+    } else if (!output.endLastData(this.id)) {
       output.frame(H2Frame.data, H2Flag.endStream, this.id, NO_BYTES, 0, 0);
+    }
     this.#sender.wrote();
     this.#localEnded();
   }
@@ -217,6 +244,8 @@ export class H2Stream {
   }
 }
 
+/** Larger pieces may fill the output within the piece: the pump looks after each frame. */
+const DIRECT_BYTES_MAX = 8192;
 const NO_BYTES = Buffer.alloc(0);
 
 /** Of streams that nobody listens to any more. */

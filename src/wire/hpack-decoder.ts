@@ -42,6 +42,7 @@ export class HpackDecoder {
   readonly list = new HpackList();
   #block: Buffer = NO_BYTES;
   #at = 0;
+  #end = 0;
 
   constructor(listBytesMax: number, tableBytesMax: number = HPACK_TABLE_BYTES) {
     this.#listBytesMax = listBytesMax;
@@ -54,14 +55,15 @@ export class HpackDecoder {
     return this.#table.bytes;
   }
 
-  /** Reads one whole block into `list`. @throws H2Error COMPRESSION_ERROR; the connection is then lost */
-  decode(block: Buffer): HpackList {
+  /** Reads one whole block, a part of `block`, into `list`. @throws H2Error COMPRESSION_ERROR; the connection is then lost */
+  decode(block: Buffer, start = 0, end = block.length): HpackList {
     const { list } = this;
     list.clear();
     this.#block = block;
-    this.#at = 0;
+    this.#at = start;
+    this.#end = end;
     let isStart = true;
-    while (this.#at < block.length) {
+    while (this.#at < end) {
       const first = block[this.#at]!;
       if (first >= 0x80) {
         this.#indexed(this.#integer(7));
@@ -126,8 +128,8 @@ export class HpackDecoder {
     let value = this.#block[this.#at++]! & mask;
     if (value < mask) return value;
     for (let shift = 0; ; shift += 7) {
-      const byte = this.#block[this.#at++];
-      if (byte === undefined) throw compressionError("block is cut short");
+      if (this.#at >= this.#end) throw compressionError("block is cut short");
+      const byte = this.#block[this.#at++]!;
       value += (byte & 0x7f) * 2 ** shift;
       if (value > INTEGER_MAX || shift > 28) throw compressionError("integer is too large");
       if (byte < 0x80) return value;
@@ -137,12 +139,12 @@ export class HpackDecoder {
   /** @see RFC 7541 section 5.2 */
   #string(): string {
     const block = this.#block;
-    if (this.#at >= block.length) throw compressionError("block is cut short");
+    if (this.#at >= this.#end) throw compressionError("block is cut short");
     const isHuffman = block[this.#at]! >= 0x80;
     const length = this.#integer(7);
     const start = this.#at;
     const end = start + length;
-    if (end > block.length) throw compressionError("block is cut short");
+    if (end > this.#end) throw compressionError("block is cut short");
     this.#at = end;
     if (!isHuffman) return block.toString("latin1", start, end);
     const text = decodeHuffman(block, start, end);

@@ -35,7 +35,7 @@ const INDEXED_SHARE = 4;
 /**
  * Writes header blocks of one connection.
  *
- *     begin; field ...; finish -> the block, valid until the next begin
+ *     begin; field ...; then the block is the first `length` of `bytes`, until the next begin
  *
  * Strings go as they are unless `huffman` is asked for: between processes of a cluster the processor is dearer than bytes.
  *
@@ -78,8 +78,13 @@ export class HpackEncoder {
     this.#smallestBytes = -1;
   }
 
-  finish(): Buffer {
-    return this.#block.subarray(0, this.#at);
+  /** Holds the block: its first `length` bytes. */
+  get bytes(): Buffer {
+    return this.#block;
+  }
+
+  get length(): number {
+    return this.#at;
   }
 
   /** @param name in lower case, latin1 like the value */
@@ -160,7 +165,14 @@ export class HpackEncoder {
       }
     }
     this.#integer(0x00, 7, text.length);
-    this.#at += this.#block.write(text, this.#at, "latin1");
+    if (text.length > LOOPED_CHARS_MAX) {
+      this.#at += this.#block.write(text, this.#at, "latin1");
+      return;
+    }
+    const block = this.#block;
+    let at = this.#at;
+    for (let index = 0; index < text.length; index++) block[at++] = text.charCodeAt(index);
+    this.#at = at;
   }
 
   #reserve(bytes: number): void {
@@ -171,4 +183,6 @@ export class HpackEncoder {
   }
 }
 
+/** Texts up to here are copied by a loop: the call into the runtime costs more. */
+const LOOPED_CHARS_MAX = 40;
 const NO_BYTES = Buffer.alloc(0);

@@ -9,6 +9,7 @@ import {
   RequestHead,
   ResponseHead,
 } from "./http1-head.ts";
+import { HeadMemory } from "./http1-head-memory.ts";
 
 /** What `next()` found. */
 export const Http1Event = {
@@ -70,6 +71,7 @@ const CHUNK_LINE_BYTES_MAX = 1024;
  * @see RFC 9112
  */
 export class Http1Decoder {
+  /** Valid after `head`, until the next message begins. */
   head: RequestHead | ResponseHead;
   /** Valid after `data`, until the pushed chunk is let go. */
   data: Buffer = NO_BYTES;
@@ -90,11 +92,14 @@ export class Http1Decoder {
   #requestMethod = "";
   /** A 1xx head has been handed out; the next line starts another head. */
   #interim = false;
+  /** Nothing of the head has been read. */
+  #isFresh = true;
+  readonly #memory = new HeadMemory();
 
   constructor(role: "request" | "response", limits: Http1Limits = DEFAULT_HTTP1_LIMITS) {
     this.#isRequest = role === "request";
     this.#limits = limits;
-    this.head = this.#isRequest ? new RequestHead() : new ResponseHead();
+    this.head = this.#isRequest ? NO_REQUEST : NO_RESPONSE;
   }
 
   /** Gives the bytes that follow. The decoder keeps views of them. */
@@ -202,7 +207,9 @@ export class Http1Decoder {
   }
 
   #startHead(): void {
-    this.head = this.#isRequest ? new RequestHead() : new ResponseHead();
+    // The head itself is made when its first byte has come: most connections wait for it for most of their lives.
+    this.head = this.#isRequest ? NO_REQUEST : NO_RESPONSE;
+    this.#isFresh = true;
     this.#state = START_LINE;
     this.#lineBytes = 0;
     this.#partial = "";
@@ -210,6 +217,15 @@ export class Http1Decoder {
 
   #readHead(): boolean {
     // A 1xx head was handed out and the next head replaces it.
+    if (this.#interim) {
+      this.#interim = false;
+      this.#startHead();
+    }
+    if (this.#isFresh) {
+      if (!this.hasRest) return false;
+      this.#isFresh = false;
+      if (this.#readWholeHead()) return true;
+    }
     for (;;) {
       const line = this.#readLine(this.#limits.headBytesMax);
       if (line === undefined) return false;
@@ -226,6 +242,19 @@ export class Http1Decoder {
         return true;
       }
     }
+  }
+
+  /** The usual case. @returns false when the head must be read line by line */
+  #readWholeHead(): boolean {
+    const { fieldsMax, headBytesMax } = this.#limits;
+    this.head = this.#isRequest ? new RequestHead() : new ResponseHead();
+    if (this.#memory.read(this.#chunk, this.#at, this.head, fieldsMax, headBytesMax)) {
+      this.#at = this.#memory.end;
+      this.#finishHead();
+      return true;
+    }
+    this.head = this.#isRequest ? new RequestHead() : new ResponseHead();
+    return false;
   }
 
   #finishHead(): void {
@@ -309,10 +338,6 @@ export class Http1Decoder {
    * on unfinished lines too, so that the outcome is the same however the bytes were cut.
    */
   #readLine(bytesMax: number): string | undefined {
-    if (this.#interim) {
-      this.#interim = false;
-      this.#startHead();
-    }
     const lineFeed = this.#chunk.indexOf(LF, this.#at);
     const end = lineFeed < 0 ? this.#chunk.length : lineFeed + 1;
     const size = this.#partial.length + end - this.#at;
@@ -344,3 +369,6 @@ export class Http1Decoder {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+/** Stand for heads that have not come. Nobody writes to them. */
+const NO_REQUEST = new RequestHead();
+const NO_RESPONSE = new ResponseHead();

@@ -36,6 +36,13 @@ export class Fields {
     return found ?? NO_VALUES;
   }
 
+  /** How often a field occurs, by its key in lower case. */
+  count(key: string): number {
+    let count = 0;
+    for (let index = 0; index < this.keys.length; index++) if (this.keys[index] === key) count++;
+    return count;
+  }
+
   has(key: string): boolean {
     return this.keys.includes(key);
   }

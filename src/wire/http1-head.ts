@@ -86,12 +86,13 @@ export function parseFieldLine(line: string, fields: Fields): void {
 /** Derives framing and connection use from a complete request head. */
 export function finishRequestHead(head: RequestHead): void {
   const { fields } = head;
-  const hosts = fields.all("host");
-  if (hosts.length > 1 || (hosts.length === 0 && head.minor === 1)) {
-    throw http1Error("HTTP_BAD_FIELD", `request has ${hosts.length} Host headers instead of one`);
+  const host = fields.get("host");
+  const count = host === undefined ? 0 : fields.count("host");
+  if (count > 1 || (count === 0 && head.minor === 1)) {
+    throw http1Error("HTTP_BAD_FIELD", `request has ${count} Host headers instead of one`);
   }
-  if (hosts.length === 1 && !isHostValue(hosts[0]!)) {
-    throw http1Error("HTTP_BAD_FIELD", `Host ${quoted(hosts[0]!)} is not a host with optional port`);
+  if (host !== undefined && !isHostValue(host)) {
+    throw http1Error("HTTP_BAD_FIELD", `Host ${quoted(host)} is not a host with optional port`);
   }
   readConnection(head, fields.all("connection"));
   readFraming(head);
@@ -142,28 +143,32 @@ function readConnection(head: RequestHead | ResponseHead, values: readonly strin
 
 /** @see RFC 9112 sections 6.1 to 6.3. Everything that two implementations could read differently is an error. */
 function readFraming(head: RequestHead | ResponseHead): void {
-  const codings = head.fields.all("transfer-encoding");
-  const lengths = head.fields.all("content-length");
-  if (codings.length > 0) {
-    if (lengths.length > 0) {
+  const { fields } = head;
+  const coding = fields.get("transfer-encoding");
+  const length = fields.get("content-length");
+  if (coding !== undefined) {
+    if (length !== undefined) {
       throw http1Error("HTTP_BAD_FRAMING", "message has both Transfer-Encoding and Content-Length");
     }
     if (head.minor === 0) throw http1Error("HTTP_BAD_FRAMING", "HTTP/1.0 message has Transfer-Encoding");
-    if (codings.length > 1) throw http1Error("HTTP_BAD_FRAMING", "message repeats Transfer-Encoding");
-    if (codings[0]!.toLowerCase() !== "chunked") {
-      throw http1Error("HTTP_UNKNOWN_CODING", `transfer coding ${quoted(codings[0]!)} is not supported`);
+    if (fields.count("transfer-encoding") > 1) {
+      throw http1Error("HTTP_BAD_FRAMING", "message repeats Transfer-Encoding");
+    }
+    if (coding.toLowerCase() !== "chunked") {
+      throw http1Error("HTTP_UNKNOWN_CODING", `transfer coding ${quoted(coding)} is not supported`);
     }
     head.body = "chunked";
     return;
   }
-  if (lengths.length === 0) {
+  if (length === undefined) {
     head.body = "until-close";
     return;
   }
-  if (lengths.length > 1 || !/^\d{1,15}$/.test(lengths[0]!)) {
-    throw http1Error("HTTP_BAD_FRAMING", `Content-Length ${quoted(lengths.join(", "))} is not one number`);
+  head.contentLength = fields.count("content-length") > 1 ? -1 : parseLength(length);
+  if (head.contentLength < 0) {
+    const given = fields.all("content-length").join(", ");
+    throw http1Error("HTTP_BAD_FRAMING", `Content-Length ${quoted(given)} is not one number`);
   }
-  head.contentLength = Number(lengths[0]);
   head.body = head.contentLength === 0 ? "none" : "length";
 }
 
@@ -202,7 +207,32 @@ export function isTargetText(target: string): boolean {
 }
 
 export function isHostValue(value: string): boolean {
-  return /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9!$&'()*+,;=%._~-]*)(:\d{0,5})?$/.test(value);
+  let index = 0;
+  if (value.charCodeAt(0) === 0x5b) return /^\[[0-9a-fA-F:.]+\](:\d{0,5})?$/.test(value);
+  while (index < value.length && isRegName(value.charCodeAt(index))) index++;
+  if (index === value.length) return true;
+  if (value.charCodeAt(index) !== 0x3a || value.length - index > 6) return false;
+  for (index++; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return true;
+}
+
+function isRegName(code: number): boolean {
+  return code < 128 && REG_NAME[code] === 1;
+}
+
+/** A number of at most 15 digits, so that it is exact; -1 for anything else. */
+export function parseLength(text: string): number {
+  if (text.length === 0 || text.length > 15) return -1;
+  let value = 0;
+  for (let index = 0; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 function isBlank(code: number): boolean {
@@ -230,4 +260,10 @@ export function isToken(text: string, start: number, end: number): boolean {
 const TOKEN = new Uint8Array(128);
 for (const character of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
   TOKEN[character.charCodeAt(0)] = 1;
+}
+
+/** 1 for the characters of RFC 3986 `reg-name` and IPv4 addresses. */
+const REG_NAME = new Uint8Array(128);
+for (const character of "!$&'()*+,;=%._~-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+  REG_NAME[character.charCodeAt(0)] = 1;
 }

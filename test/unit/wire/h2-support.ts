@@ -147,7 +147,7 @@ export function block(fields: readonly (readonly [string, string])[]): Buffer {
   encoder.limitTable(0);
   encoder.begin();
   for (const [name, value] of fields) encoder.field(name, value);
-  return Buffer.from(encoder.finish());
+  return Buffer.from(encoder.bytes.subarray(0, encoder.length));
 }
 
 export const GET = block([
@@ -184,6 +184,9 @@ export function describeFrames(bytes: Buffer): string[] {
             ? ` ${h2CodeName(payload.readUInt32BE(4))}`
             : "";
       lines.push(`${NAMES[type] ?? type} ${streamId}${ack}${code}`);
+    },
+    headers(_flags, streamId) {
+      lines.push(`HEADERS ${streamId}`);
     },
     dataStart(flags, streamId, length) {
       data = `DATA ${streamId}${flags & 1 ? " +end" : ""} ${length}`;

@@ -18,7 +18,7 @@ function pairs(decoder: HpackDecoder, block: Buffer): Pairs {
 function encode(encoder: HpackEncoder, fields: Pairs): Buffer {
   encoder.begin();
   for (const [name, value] of fields) encoder.field(name, value);
-  return Buffer.from(encoder.finish());
+  return Buffer.from(encoder.bytes.subarray(0, encoder.length));
 }
 
 const REQUESTS: readonly Pairs[] = [
