@@ -13,6 +13,10 @@ export interface RequestContext {
   readonly dryRun: boolean;
   /** What happens to fields that the kind does not have: dropped silently, with a warning, or refused. */
   readonly fieldValidation: "Ignore" | "Warn" | "Strict";
+  /** In whose name fields are owned, where an object has been applied by the server. */
+  readonly fieldManager: string;
+  /** The write is a server-side apply: the object brings its owners with it. */
+  readonly isApply?: boolean;
   /** Sent back as `Warning` headers. */
   readonly warnings: string[];
 }
@@ -21,5 +25,5 @@ export interface RequestContext {
 export const LOCAL_USER: UserInfo = { name: "system:meshctl-local", groups: ["system:masters"] };
 
 export function contextFor(user: UserInfo): RequestContext {
-  return { user, dryRun: false, fieldValidation: "Ignore", warnings: [] };
+  return { user, dryRun: false, fieldValidation: "Ignore", fieldManager: "meshctl-local", warnings: [] };
 }

@@ -7,7 +7,8 @@ import { decodeObject } from "./decode.ts";
 import { defaultObject } from "./defaults/defaults.ts";
 import { type DeleteOptions, planDeletion } from "./deletion.ts";
 import { type KindHooks, onCreate, onUpdate } from "./kinds.ts";
-import { newIdentity, prepareCreate, prepareUpdate, sameExceptVersion } from "./prepare.ts";
+import { trackUpdate } from "./managed/managers.ts";
+import { newIdentity, prepareCreate, prepareUpdate, sameExceptVersion, timestamp } from "./prepare.ts";
 import type { ResourceInfo } from "./resource-info.ts";
 import { alreadyExists, badRequest, conflict, notFound, type Status, staleConflict } from "./status.ts";
 import type { Store } from "./store.ts";
@@ -108,6 +109,10 @@ export function createOperations({ store, clock, admission, hooks }: OperationsD
       if (decoded.metadata.resourceVersion) throw staleConflict(resource, old.metadata.name!);
       return "changed";
     }
+    const owners = context.isApply
+      ? decoded.metadata.managedFields
+      : trackUpdate(resource, old, next, { name: context.fieldManager, subresource }, timestamp(clock.now()));
+    if (owners) next = { ...next, metadata: { ...next.metadata, managedFields: owners } };
     if (sameExceptVersion(old, next)) return old;
     if (context.dryRun) return next;
     const doomed = next.metadata.deletionTimestamp !== undefined && isReleased(resource, next);
@@ -153,6 +158,9 @@ export function createOperations({ store, clock, admission, hooks }: OperationsD
     if (exists()) throw alreadyExists(resource, name);
     // Last, and in the same turn as the write: addresses are allocated here, and none must be lost.
     onCreate(hooksFor(context), resource, next);
+    if (context.isApply) {
+      next = { ...next, metadata: { ...next.metadata, managedFields: decoded.metadata.managedFields } };
+    }
     if (context.dryRun) return finish(resource, next);
     return finish(resource, store.put(resource.bucket, next));
   }

@@ -25,7 +25,11 @@ export interface ResourceRequest {
   readonly user: UserInfo;
 }
 
-export function contextOf({ query, user }: Pick<ResourceRequest, "query" | "user">): RequestContext {
+export function contextOf({
+  query,
+  user,
+  request,
+}: Pick<ResourceRequest, "query" | "user" | "request">): RequestContext {
   const dryRun = query.getAll("dryRun");
   if (dryRun.some((each) => each !== "All")) {
     throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`);
@@ -40,6 +44,8 @@ export function contextOf({ query, user }: Pick<ResourceRequest, "query" | "user
     user,
     dryRun: dryRun.length > 0,
     fieldValidation: validation as RequestContext["fieldValidation"],
+    // As Kubernetes: who names no manager is known by the program's name.
+    fieldManager: query.get("fieldManager") || (request.headers["user-agent"] ?? "unknown").split("/")[0]!,
     warnings: [],
   };
 }

@@ -5,6 +5,7 @@ import { fromStorage } from "./convert.ts";
 import { decodeObject } from "./decode.ts";
 import type { DeleteOptions } from "./deletion.ts";
 import { listBody, selectionOf } from "./list.ts";
+import { isApply, serveApply } from "./managed/serve-apply.ts";
 import { patcherFor } from "./patch/apply.ts";
 import type { ResourcePath } from "./request-info.ts";
 import type { ResourceInfo } from "./resource-info.ts";
@@ -74,6 +75,11 @@ export async function serveResource(incoming: ResourceRequest): Promise<void> {
       return sendObject(incoming, resource, 200, updated);
     }
     case "patch": {
+      if (isApply(request.headers["content-type"] ?? "")) {
+        const { object, isNew } = await serveApply(incoming, resource, context, body);
+        addWarnings(response, context.warnings);
+        return sendObject(incoming, resource, isNew ? 201 : 200, object);
+      }
       const patch = patcherFor(resource, request.headers["content-type"] ?? "", body);
       const change = (current: KubeObject) => checkPatched(context, resource, patch(current));
       const patched = await parts.operations.modify(context, resource, path.namespace, path.name, change);

@@ -150,13 +150,35 @@ test("dry run answers as if, and writes nothing", async (t) => {
   assert.equal((await request("GET", `${CM}/a`)).status, 404);
 });
 
-test("server-side apply is refused with 415 and what to use instead", async (t) => {
+test("server-side apply creates, merges, and refuses what another manager owns", async (t) => {
   const { request } = await startServer(t);
-  const reply = await request("PATCH", `${CM}/a?fieldManager=x`, configMap("a"), {
-    "content-type": "application/apply-patch+yaml",
-  });
-  assert.equal(reply.status, 415);
-  assert.match(reply.body.message, /--server-side=false/);
+  const apply = (manager: string, data: Record<string, string>, query = "") =>
+    request("PATCH", `${CM}/a?fieldManager=${manager}${query}`, configMap("a", data), {
+      "content-type": "application/apply-patch+yaml",
+    });
+  assert.equal((await apply("x", { color: "red" })).status, 201);
+  assert.deepEqual((await apply("y", { size: "1" })).body.data, { color: "red", size: "1" });
+  const refused = await apply("y", { size: "1", color: "blue" });
+  assert.equal(refused.status, 409);
+  assert.equal(refused.body.message, 'Apply failed with 1 conflict: conflict with "x": .data.color');
+  assert.equal(refused.body.details.causes[0].reason, "FieldManagerConflict");
+  assert.equal((await apply("y", { color: "blue" }, "&force=true&dryRun=All")).body.data.color, "blue");
+  assert.deepEqual((await request("GET", `${CM}/a`)).body.data, { color: "red", size: "1" });
+  // An update makes its author the owner: the next apply hears of it.
+  await request(
+    "PATCH",
+    `${CM}/a?fieldManager=edit`,
+    { data: { size: "2" } },
+    {
+      "content-type": "application/merge-patch+json",
+    },
+  );
+  assert.match((await apply("y", { size: "1" })).body.message, /conflict with "edit" using v1: .data.size/);
+  assert.equal(
+    (await request("PATCH", `${CM}/a`, configMap("a"), { "content-type": "application/apply-patch+yaml" }))
+      .status,
+    422,
+  );
 });
 
 test("bad requests get a Status each, and the connection goes on", async (t) => {

@@ -8,7 +8,7 @@ import { applyStrategicPatch } from "./strategic.ts";
 /**
  * Chooses the patch by its content type.
  *
- * @throws MeshError 415 for a type that the resource does not take: server-side apply, and strategic merge on custom resources
+ * @throws MeshError 415 for a type that the resource does not take: strategic merge on custom resources, apply on a subresource
  */
 export function patcherFor(
   resource: ResourceInfo,
@@ -25,13 +25,6 @@ export function patcherFor(
     case "application/strategic-merge-patch+json":
       if (!fieldsType) break;
       return (current) => applyStrategicPatch(fieldsType, current, patch);
-    case "application/apply-patch+yaml":
-    case "application/apply-patch+cbor":
-      throw apiError(
-        415,
-        "UnsupportedMediaType",
-        "server-side apply is not supported by this local cluster: apply on the client's side (kubectl apply --server-side=false) or send a merge patch",
-      );
   }
   const accepted = ["application/json-patch+json", "application/merge-patch+json"];
   if (fieldsType) accepted.push("application/strategic-merge-patch+json");

@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 import type { KubeObject } from "../../../base/kube-object.ts";
 import { decodeObject } from "../decode.ts";
+import { isApply, serveApply } from "../managed/serve-apply.ts";
 import { patcherFor } from "../patch/apply.ts";
 import { timestamp } from "../prepare.ts";
 import type { ResourceInfo } from "../resource-info.ts";
@@ -59,6 +60,11 @@ export async function serveSubresource(incoming: ResourceRequest, resource: Reso
         return sendObject(incoming, resource, 200, parts.operations.get(resource, namespace, name));
       const body = await read();
       const contentType = request.headers["content-type"] ?? "";
+      if (verb === "patch" && subresource === "status" && isApply(contentType)) {
+        const { object } = await serveApply(incoming, resource, context, body, subresource);
+        addWarnings(response, context.warnings);
+        return sendObject(incoming, resource, 200, object);
+      }
       const result =
         verb === "patch"
           ? await parts.operations.modify(
