@@ -43,6 +43,16 @@ export const registry: VerbRegistry = {
       group: "Install",
       load: () => import("./uninject.ts"),
     },
+    profile: {
+      summary: "print a ServiceProfile: from a template, an OpenAPI document, protobuf or traffic",
+      group: "Install",
+      load: () => import("./profile.ts"),
+    },
+    "allow-scrapes": {
+      summary: "print policies that let Prometheus scrape the proxies of a namespace",
+      group: "Install",
+      load: () => import("./allow-scrapes.ts"),
+    },
     check: {
       summary: "check the installation for problems",
       group: "Install",
@@ -68,6 +78,42 @@ export const registry: VerbRegistry = {
       group: "Look",
       load: () => import("./edges.ts"),
     },
+    routes: {
+      summary: "success rate, requests and latency by route",
+      group: "Look",
+      load: () => import("./routes.ts"),
+    },
+    "stat-inbound": {
+      summary: "routes of what came in to a resource",
+      group: "Look",
+      load: () => import("./stat-inbound.ts"),
+    },
+    "stat-outbound": {
+      summary: "routes of what a resource sent, and the backends they led to",
+      group: "Look",
+      load: () => import("./stat-outbound.ts"),
+    },
+    authz: {
+      summary: "which authorizations hold for a resource",
+      group: "Look",
+      load: () => import("./authz.ts"),
+    },
+    list: {
+      summary: "pods with a proxy, and whether it can be tapped",
+      group: "Look",
+      load: () => import("./list.ts"),
+    },
+    identity: {
+      summary: "certificates of pods",
+      group: "Look",
+      load: () => import("./identity.ts"),
+    },
+    diagnostics: {
+      summary: "look into control plane and proxies",
+      group: "Look",
+      aliases: ["dg"],
+      load: () => import("./diagnostics.ts"),
+    },
     proxy: {
       summary: "the sidecar: every connection of a pod passes through it",
       group: "Processes of the mesh",
@@ -84,6 +130,12 @@ export const registry: VerbRegistry = {
       group: "Processes of the mesh",
       daemon: true,
       load: () => import("./control-plane.ts"),
+    },
+    viz: {
+      summary: "the views, under the name that they have in Linkerd",
+      group: "Look",
+      hidden: true,
+      load: () => import("./viz.ts"),
     },
     version: {
       summary: "versions of this program, the control plane and the proxies",
@@ -105,12 +157,9 @@ export const registry: VerbRegistry = {
   },
   later: {
     "install-cni": "installs the CNI plugin",
-    routes: "metrics by route",
-    authz: "which policies apply to a workload",
-    profile: "writes a ServiceProfile",
-    diagnostics: "looks into control plane and proxies",
-    identity: "certificates of pods",
     multicluster: "links clusters",
+    mc: "links clusters",
+    jaeger: "shows traces",
     dashboard: "the same views in a browser",
     why: "explains one request from both sides",
   },

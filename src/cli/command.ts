@@ -71,9 +71,18 @@ export interface Command {
   /** Command lines with what they do. */
   readonly examples: readonly { readonly command: string; readonly does: string }[];
   readonly hidden?: boolean;
+  /** Takes any words and flags as arguments: a command that only says why it is not there. */
+  readonly takesAnything?: true;
   /** Words below this one (`dev apply`); each lazily loaded. */
   readonly subcommands?: Readonly<
-    Record<string, { readonly summary: string; readonly load: () => Promise<Command> }>
+    Record<
+      string,
+      {
+        readonly summary: string;
+        readonly aliases?: readonly string[];
+        readonly load: () => Promise<Command>;
+      }
+    >
   >;
   /** Which flags were given explicitly is in `given` (camel-cased names). */
   run(

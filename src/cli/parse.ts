@@ -1,9 +1,9 @@
 import { Option, Command as Parser } from "commander";
 import { tryParseGoDuration } from "../base/duration.ts";
 import { MeshError } from "../base/error.ts";
+import { suggest } from "../base/suggest.ts";
 import type { FlagSpec } from "./command.ts";
 import { defaultValue, optionKey, type ParsedLine, placeholderOf } from "./flags.ts";
-import { suggest } from "../base/suggest.ts";
 
 export interface ParseOptions {
   /** Stop at the first word that is no flag; it and all after it are `args`. */

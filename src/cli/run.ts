@@ -1,4 +1,5 @@
 import { MeshError, toMeshError } from "../base/error.ts";
+import { suggest } from "../base/suggest.ts";
 import { VERSION } from "../base/version.ts";
 import type { ArgumentSpec, Command, CommandContext, FlagSpec, Options } from "./command.ts";
 import type { Console } from "./console.ts";
@@ -6,8 +7,7 @@ import { type ParsedLine, tryPlainLine } from "./flags.ts";
 import { GLOBAL_FLAGS, resolveGlobals } from "./globals.ts";
 import { renderCommandHelp, renderRootHelp } from "./help.ts";
 import { renderError } from "./render-error.ts";
-import { suggest } from "../base/suggest.ts";
-import type { Verb, VerbRegistry } from "./verb.ts";
+import { findByWord, type Verb, type VerbRegistry } from "./verb.ts";
 
 /** What the program runs in; tests give a fake console, their own environment and folder. */
 export interface CliIo {
@@ -96,11 +96,12 @@ async function dispatch(argv: readonly string[], io: CliIo, state: RunState): Pr
     io.console.stdout.write(renderRootHelp(io.registry, VERSION, helpColumns(io)));
     return 0;
   }
-  const verb = Object.hasOwn(io.registry.verbs, word) ? io.registry.verbs[word] : undefined;
-  if (!verb) return runUnknownVerb(word, rest, root.given.size > 0, io);
+  const found = findByWord(io.registry.verbs, word);
+  if (!found) return runUnknownVerb(word, rest, root.given.size > 0, io);
 
+  const verb = found.entry;
   state.daemon = verb.daemon === true;
-  state.path = `meshctl ${word}`;
+  state.path = `meshctl ${found.name}`;
   const { command } = await verb.load();
   const line = root.options.help === true ? [...rest, "--help"] : rest;
   return runCommand(command, line, root.options, root.given, io, state);
@@ -114,6 +115,9 @@ async function runCommand(
   io: CliIo,
   state: RunState,
 ): Promise<number> {
+  if (command.takesAnything && !tokens.includes("--help") && !tokens.includes("-h")) {
+    tokens = ["--", ...tokens.filter((token) => token !== "--")];
+  }
   const stopAtWord = command.subcommands !== undefined;
   const line = await parseTokens(withGlobals(command.flags), tokens, { path: state.path, stopAtWord });
   const given = new Set([...outerGiven, ...line.given]);
@@ -124,13 +128,11 @@ async function runCommand(
   }
   const word = line.args[0];
   const subcommand =
-    word !== undefined && command.subcommands && Object.hasOwn(command.subcommands, word)
-      ? command.subcommands[word]
-      : undefined;
+    word !== undefined && command.subcommands ? findByWord(command.subcommands, word) : undefined;
   if (subcommand) {
-    state.path += ` ${word}`;
+    state.path += ` ${subcommand.name}`;
     const rest = options.help === true ? [...line.args.slice(1), "--help"] : line.args.slice(1);
-    return runCommand(await subcommand.load(), rest, { ...options, help: false }, given, io, state);
+    return runCommand(await subcommand.entry.load(), rest, { ...options, help: false }, given, io, state);
   }
   if (options.help === true) {
     io.console.stdout.write(renderCommandHelp(command, state.path, helpColumns(io)));

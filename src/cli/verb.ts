@@ -8,6 +8,8 @@ export interface Verb {
   readonly load: () => Promise<{ readonly command: Command }>;
   /** Works, but help and completions do not show it. */
   readonly hidden?: boolean;
+  /** Other names, which help does not show. */
+  readonly aliases?: readonly string[];
   /** A server: SIGINT is how it ends, so a clean end after one is exit 0 and not 130. */
   readonly daemon?: boolean;
 }
@@ -27,4 +29,14 @@ export interface VerbRegistry {
   readonly verbs: Readonly<Record<string, Verb>>;
   /** Name -> what it will do. */
   readonly later: Readonly<Record<string, string>>;
+}
+
+/** The entry that a word names, by its own name or an alias. */
+export function findByWord<T extends { readonly aliases?: readonly string[] }>(
+  entries: Readonly<Record<string, T>>,
+  word: string,
+): { readonly name: string; readonly entry: T } | undefined {
+  if (Object.hasOwn(entries, word)) return { name: word, entry: entries[word]! };
+  const found = Object.entries(entries).find(([, { aliases }]) => aliases?.includes(word));
+  return found && { name: found[0], entry: found[1] };
 }

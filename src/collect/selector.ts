@@ -56,6 +56,22 @@ export function parseOneSelection(args: readonly string[]): Selection {
   return selections[0]!;
 }
 
+/**
+ * Reads a resource that has pods: a workload or a pod.
+ *
+ * @param verb names the command in messages
+ * @throws MeshError `SELECTOR_NO_PODS`, and as `parseSelection`
+ */
+export function parsePodsSelection(args: readonly string[], verb: string): Selection {
+  const selection = parseOneSelection(args);
+  if (selection.kind.role === "workload" || selection.kind.role === "pod") return selection;
+  throw usage({
+    code: "SELECTOR_NO_PODS",
+    message: `${verb} cannot look at a ${selection.kind.name}: it has no pods of its own`,
+    hint: "name a workload or a pod, like deploy/web or po/web-1",
+  });
+}
+
 /** `deploy/web` as text of the user's own kind. */
 export function formatSelection(selection: Selection): string {
   return selection.name === undefined ? selection.kind.short : `${selection.kind.short}/${selection.name}`;

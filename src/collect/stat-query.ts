@@ -37,7 +37,7 @@ export function parseStatQuery(input: StatInput): StatQuery {
   if (toNamespace !== undefined && fromNamespace !== undefined) {
     throw exclusive("--to-namespace", "--from-namespace");
   }
-  if (allNamespaces && namespace !== undefined) throw exclusive("--all-namespaces", "--namespace");
+  requireOneScope(allNamespaces, namespace);
   const selections = parseSelection(input.args);
   checkWindow(input.windowMs);
   checkSelections(selections, input);
@@ -51,6 +51,11 @@ export function parseStatQuery(input: StatInput): StatQuery {
     labelSelector: input.labelSelector,
     unmeshed: input.unmeshed,
   };
+}
+
+/** @throws MeshError `STAT_FLAGS` when both all namespaces and one are asked for */
+export function requireOneScope(allNamespaces: boolean, namespace: string | undefined): void {
+  if (allNamespaces && namespace !== undefined) throw exclusive("--all-namespaces", "--namespace");
 }
 
 /** @throws MeshError `STAT_WINDOW` */

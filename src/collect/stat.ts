@@ -255,10 +255,10 @@ function finish(row: Building, kind: ResourceKind): StatRow {
 }
 
 /** `namespace/name` of the resources that have the labels asked for; undefined when none were. */
-async function labelledNames(
+export async function labelledNames(
   kube: KubeClient,
   kind: ResourceKind,
-  query: StatQuery,
+  query: Pick<StatQuery, "labelSelector" | "namespace">,
 ): Promise<ReadonlySet<string> | undefined> {
   if (query.labelSelector === undefined) return undefined;
   const scope = kind.role === "namespace" ? undefined : query.namespace;

@@ -33,6 +33,16 @@ export interface HttpFigures {
   readonly deniedRps: number;
 }
 
+export interface AttemptFigures {
+  /** Requests that ended by a timeout, of all that ended. */
+  readonly timeoutRate: number;
+  /** Attempts that were repetitions, of all attempts. */
+  readonly retryRate: number;
+  /** Attempts a second, repetitions included. */
+  readonly actualRps: number;
+  readonly actualSuccessRate: number;
+}
+
 export interface TcpFigures {
   readonly openConnections: number;
   readonly readBytesRate: number;
@@ -49,6 +59,9 @@ export class StatSum {
   #successes = 0;
   #rps = 0;
   #deniedRps = 0;
+  #retries = 0;
+  #timeouts = 0;
+  #retryRps = 0;
   #open = 0;
   #readRate = 0;
   #writeRate = 0;
@@ -60,6 +73,9 @@ export class StatSum {
     this.#successes += row.successes;
     this.#rps += rate(ended, windowMs);
     this.#deniedRps += rate(row.denied, windowMs);
+    this.#retries += row.retries;
+    this.#timeouts += row.timeouts;
+    this.#retryRps += rate(row.retries, windowMs);
     mergeHistogram(this.#latency, row.latency);
   }
 
@@ -82,10 +98,26 @@ export class StatSum {
     };
   }
 
+  /** What became of attempts, beside what clients saw. */
+  attempts(): AttemptFigures {
+    const attempts = this.#ended + this.#retries;
+    return {
+      timeoutRate: share(this.#timeouts, this.#ended),
+      retryRate: share(this.#retries, attempts),
+      actualRps: this.#rps + this.#retryRps,
+      // What was repeated had failed.
+      actualSuccessRate: share(this.#successes, attempts),
+    };
+  }
+
   tcp(): TcpFigures | undefined {
     if (!this.#hasTcp) return undefined;
     return { openConnections: this.#open, readBytesRate: this.#readRate, writeBytesRate: this.#writeRate };
   }
+}
+
+function share(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
 }
 
 function rate(count: number, windowMs: number): number {
