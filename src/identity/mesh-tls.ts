@@ -15,7 +15,7 @@ import type { Credentials } from "./credentials.ts";
  *
  * @see reference: proxy section 7 (TLS parameters)
  */
-const CIPHERS = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+export const MESH_CIPHERS = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 const SIGNATURE_ALGORITHMS = "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ed25519";
 const CURVES = "X25519:P-256:P-384";
 /** Post-quantum first. Known to OpenSSL 3.5 and later only, which Node 22 lacks. */
@@ -49,7 +49,7 @@ export function createMeshContext({ trustAnchorsPem, identity }: MeshContextOpti
   return tls.createSecureContext({
     minVersion: "TLSv1.3",
     maxVersion: "TLSv1.3",
-    ciphers: CIPHERS,
+    ciphers: MESH_CIPHERS,
     sigalgs: SIGNATURE_ALGORITHMS,
     ecdhCurve: meshCurves(),
     ca: trustAnchorsPem,

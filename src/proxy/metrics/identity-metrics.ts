@@ -1,3 +1,4 @@
+import { MESH_CIPHERS, meshCurves } from "../../identity/mesh-tls.ts";
 import type { Registry } from "../../metrics/registry.ts";
 
 /** What the identity client reports; times in ms since the epoch. */
@@ -21,9 +22,19 @@ export function createIdentityMetrics(registry: Registry): IdentityMetrics {
     "Times that the proxy's mesh certificate was refreshed",
     ["result"],
   );
+  const tls = registry.gauge(
+    "proxy_tls_info",
+    "What the proxy offers in mesh TLS, best first: cipher suites and groups for the key exchange. Always 1",
+    ["tls_suites", "tls_kx_groups"],
+  );
+  const offered = {
+    tls_suites: MESH_CIPHERS.replaceAll(":", ","),
+    tls_kx_groups: meshCurves().replaceAll(":", ","),
+  };
   // Touched at each scrape, so that a rare event's series is not dropped as idle.
   registry.onScrape(() => {
     for (const result of ["ok", "error"] as const) refreshes.add(0, { result });
+    tls.set(1, offered);
   });
   return {
     refreshed(nowMs, expiresAtMs) {
