@@ -170,7 +170,10 @@ export class ServerExchange {
 
   sendEnd(trailers: Fields | undefined): void {
     if (this.state !== "responding") return;
-    if (trailers) this.#readGrpcStatus(trailers);
+    if (trailers) {
+      this.#readGrpcStatus(trailers);
+      if (this.#recorder.wantsHeaders) this.live.responseTrailers = trailers.entries();
+    }
     this.#close();
     this.#connection.sendEnd(this, trailers);
   }
@@ -184,7 +187,7 @@ export class ServerExchange {
     if (this.state === "done") return;
     const { upstream } = this;
     this.upstream = undefined;
-    upstream?.abort();
+    upstream?.abort(cause);
     if (cause instanceof MeshError) this.live.errorCode = cause.code;
     if (this.state === "waiting" || this.live.protocol === "grpc") this.#rescue(this, cause);
     else this.abort(cause instanceof Error ? cause.message : String(cause));
