@@ -50,6 +50,7 @@ const WAITING_WARNING_MS = 15_000;
 /** How long the start waits for the policies of the pod's ports; it goes on without them (/ready depends on no controller). */
 const POLICIES_MS_MAX = 1000;
 const DEFAULT_BACKOFF: BackoffConfig = { minMs: 100, maxMs: 60_000, jitterRatio: 0.1 };
+const CONTROL_JITTER_RATIO = 1;
 
 /**
  * One proxy, from its environment to its exit code.
@@ -154,7 +155,9 @@ async function serve(
     logLevel,
   });
 
+  let tapServer: { close(): Promise<void> } | undefined;
   try {
+    tapServer = await startTap(config, observability, credentials, log, io);
     await inbound.bind();
     await outbound.bind();
     const adminPort = await admin.listen();
@@ -192,7 +195,21 @@ async function serve(
     outbound.close();
     control.close();
     await admin.close();
+    await tapServer?.close();
   }
+}
+
+/** Tap in Linkerd's protocol: loaded only where somebody may use it. */
+async function startTap(
+  { observe }: ProxyConfig,
+  { guests }: Observability,
+  credentials: MeshCredentials,
+  log: Logger,
+  { clock }: ProxyIo,
+) {
+  if (!observe.tap) return undefined;
+  const { startTapServer } = await import("./tap/tap-server.ts");
+  return startTapServer({ ...observe.tap, credentials, exchanges: guests, clock, log });
 }
 
 function createProxyCredentials(
@@ -285,7 +302,13 @@ function createControl(
 /** Controllers on this host are dialled at the pace of the application, others at that of the network. */
 function pace({ inbound, outbound }: ProxyConfig, address: ControlAddress) {
   const side = address.name === undefined ? inbound : outbound;
-  return { connectTimeoutMs: side.connectTimeoutMs, backoff: side.connectBackoff ?? DEFAULT_BACKOFF };
+  const backoff = side.connectBackoff ?? DEFAULT_BACKOFF;
+  // A control plane that restarts ends the streams of every proxy at once: with the usual tenth they would all be back within
+  // milliseconds of each other.
+  return {
+    connectTimeoutMs: side.connectTimeoutMs,
+    backoff: { ...backoff, jitterRatio: Math.max(backoff.jitterRatio, CONTROL_JITTER_RATIO) },
+  };
 }
 
 async function firstCertificate(
