@@ -89,6 +89,7 @@ export class LiveExchange {
   /** Raw header lists, kept only while a tap with headers listens (`recorder.wantsHeaders`). */
   requestHeaders: readonly (readonly [string, string])[] | undefined = undefined;
   responseHeaders: readonly (readonly [string, string])[] | undefined = undefined;
+  responseTrailers: readonly (readonly [string, string])[] | undefined = undefined;
 
   constructor(direction: "inbound" | "outbound", protocol: LiveExchange["protocol"]) {
     this.direction = direction;

@@ -64,6 +64,12 @@ export function h2CodeName(code: H2Code): string {
   return CODE_NAMES[code] ?? `code ${code}`;
 }
 
+/** The code of a name; undefined for one that nobody defined. */
+export function h2CodeOf(name: string): H2Code | undefined {
+  const code = CODE_NAMES.indexOf(name);
+  return code < 0 ? undefined : code;
+}
+
 /** What a client sends first. */
 export const H2_PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 

@@ -5,6 +5,7 @@ import { readProcess } from "../../metrics/read-process.ts";
 import { createRegistry, type Registry } from "../../metrics/registry.ts";
 import { createAccessLog } from "../../observe/access-log.ts";
 import type { Recorder } from "../../observe/live-exchange.ts";
+import { createObserverSet, type ObserverSet } from "../../observe/observer-set.ts";
 import { createRecorder, type Observer } from "../../observe/recorder.ts";
 import { createRecordRing, type RecordRing } from "../../observe/ring.ts";
 import { createTapHub, type TapHub } from "../../observe/tap-hub.ts";
@@ -37,6 +38,8 @@ export interface Observability {
   readonly ring: RecordRing;
   readonly windows: Windows;
   readonly tap: TapHub;
+  /** Observers that are loaded when the configuration asks for them: tap in Linkerd's protocol, spans. */
+  readonly guests: ObserverSet;
   /** For families of other parts: `control_identity_cert_*`, balancers, the control client. */
   readonly registry: Registry;
   readonly balancers: BalancerBooks;
@@ -66,6 +69,7 @@ export function createObservability(options: ObservabilityOptions): Observabilit
     hasInboundAuthority: options.hasInboundAuthority ?? false,
     hasHostname: options.hasHostname ?? false,
   });
+  const guests = createObserverSet();
   const observers: Observer[] = [
     ring,
     windows,
@@ -73,6 +77,7 @@ export function createObservability(options: ObservabilityOptions): Observabilit
     createTransportMetrics(registry),
     createConnectionMetrics(registry),
     tap,
+    guests,
   ];
   const { accessLog } = options;
   if (accessLog !== "off")
@@ -81,12 +86,12 @@ export function createObservability(options: ObservabilityOptions): Observabilit
   const recorder = createRecorder({
     clock,
     observers,
-    wantsHeaders: () => accessLog !== "off" || tap.wantsHeaders,
+    wantsHeaders: () => accessLog !== "off" || tap.wantsHeaders || guests.wantsHeaders,
     onViolation: (error) => {
       violations.add(1, { code: error.code });
       log.error(error.message, { code: error.code });
     },
   });
   const balancers = createBalancerMetrics(registry, clock);
-  return { recorder, ring, windows, tap, registry, balancers, version, identity };
+  return { recorder, ring, windows, tap, guests, registry, balancers, version, identity };
 }
