@@ -51,7 +51,8 @@ export function applyPolicy(next: InboundHandler, deps: ProxyDependencies): Inbo
       if (!isAuthorized(exchange, context, policy, route, deps)) return;
       exchange.record();
       const filters = selected?.rule.filters ?? [];
-      if (!filterExchange(exchange, filters, selected?.rank ?? IMPLICIT_MATCH, deps.random)) return;
+      const rank = selected?.rank ?? IMPLICIT_MATCH;
+      if (!filterExchange(exchange, filters, rank, deps.random, context.peer.identity !== "")) return;
       if (isLimited(exchange, context, policy, limiters, deps)) return;
       next.handle(exchange, context);
     },

@@ -3,11 +3,12 @@ import { applyRequestFilters, applyResponseFilters, type FilterAnswer } from "..
 import type { MatchRank } from "../../policy/match-request.ts";
 import type { HttpFilter } from "../../policy/route.ts";
 import type { ServerExchange } from "../http/server-exchange.ts";
-import { answerGrpc, answerLocally, emptyResponse } from "./rescue.ts";
+import { answerGrpc, answerLocally, emptyResponse, headerText } from "./rescue.ts";
 
 /**
  * Runs filters on an exchange: request side now, response side when the response comes.
  *
+ * @param isInformational whether this client may see why a filter answered
  * @returns false when a filter has answered the request
  */
 export function filterExchange(
@@ -15,6 +16,7 @@ export function filterExchange(
   filters: readonly HttpFilter[],
   rank: MatchRank,
   random: () => number,
+  isInformational: boolean,
 ): boolean {
   if (filters.length === 0) return true;
   const answer = applyRequestFilters(filters, {
@@ -37,14 +39,18 @@ export function filterExchange(
     exchange.fail(new MeshError({ kind: "user", code: "FILTER_INVALID", message: answer.message }));
     return false;
   }
+  // What filters before it did to responses is about a backend's.
+  exchange.responseEdits.length = 0;
+  const message = answer.kind === "failure" ? answer.message : "";
+  if (message !== "") exchange.live.error = message;
   if (exchange.live.protocol === "grpc") {
-    if (answer.kind === "failure" && answer.message !== "") exchange.live.error = answer.message;
-    answerGrpc(exchange, grpcCodeOf(answer), answer.kind === "failure" ? answer.message : "redirected");
+    const shown = answer.kind === "redirect" ? "redirected" : message;
+    answerGrpc(exchange, grpcCodeOf(answer), isInformational ? shown : "");
     return false;
   }
   const head = emptyResponse(answer.status);
   if (answer.kind === "redirect") head.fields.append("location", answer.location);
-  else if (answer.message !== "") exchange.live.error = answer.message;
+  else if (message !== "" && isInformational) head.fields.append("l5d-proxy-error", headerText(message));
   answerLocally(exchange, head);
   return false;
 }

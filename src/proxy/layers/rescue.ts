@@ -157,6 +157,6 @@ export function emptyResponse(status: number): ResponseHead {
 }
 
 /** Messages may quote a peer; nothing of it may end the line. */
-function headerText(message: string): string {
+export function headerText(message: string): string {
   return message.replace(/[^\x20-\x7e]/g, "?").slice(0, 512);
 }

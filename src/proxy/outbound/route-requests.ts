@@ -15,7 +15,11 @@ import { overrideRule } from "./override-headers.ts";
 import { limitTimes } from "./stream-timeouts.ts";
 
 /** Chooses the route, starts its deadlines, runs its filters. No route is 404; a ServiceProfile has one for everything. */
-export function routeRequests(next: RuleHandler, { clock, random }: ProxyDependencies): PolicyHandler {
+export function routeRequests(
+  next: RuleHandler,
+  { clock, random, config }: ProxyDependencies,
+): PolicyHandler {
+  const isInformational = !config.outbound.disableInformationalHeaders;
   const enter = (exchange: ServerExchange, rule: OutboundRule): void => {
     limitTimes(exchange, rule.timeouts, clock);
     if (exchange.live.protocol === "grpc") noteDeadline(exchange, rule.timeouts, clock);
@@ -60,7 +64,7 @@ export function routeRequests(next: RuleHandler, { clock, random }: ProxyDepende
       live.isGrpcRoute = policy.protocol === "grpc" || selected.route.meta.kind === "GRPCRoute";
       const rule = selected.rule.allowsOverrides ? overrideRule(selected.rule, exchange) : selected.rule;
       enter(exchange, rule);
-      if (filterExchange(exchange, rule.filters, selected.rank, random)) {
+      if (filterExchange(exchange, rule.filters, selected.rank, random, isInformational)) {
         next.handle(exchange, rule, selected.rank, policy);
       }
     },

@@ -65,7 +65,8 @@ function sendToBackend(
   const { weighted, balancer } = chosen;
   exchange.live.backendRef = weighted.backend.meta;
   // Filters first: a backend that cannot be sent to has one that says why.
-  if (!filterExchange(exchange, weighted.filters, rank, deps.random)) return;
+  const isInformational = !deps.config.outbound.disableInformationalHeaders;
+  if (!filterExchange(exchange, weighted.filters, rank, deps.random, isInformational)) return;
   if (isFirst && weighted.mirrors) mirror(exchange, weighted.mirrors);
   if (balancer) next.handle(exchange, balancer, hook);
   else exchange.fail(missingBackend(metaKey(weighted.backend.meta)));
