@@ -50,15 +50,22 @@ export function createRecorder(options: RecorderOptions): Recorder {
       throw error;
     });
   let lastId = 0;
+  // Who does not care for a transition is not asked at each of them.
+  const onOpened = listeners(observers, "opened");
+  const onResponded = listeners(observers, "responded");
+  const onClosed = listeners(observers, "closed");
 
   return {
     opened(exchange) {
       if (exchange.id !== 0) return violate(violation("RECORD_OPENED_TWICE", "opened twice", exchange));
       exchange.id = ++lastId;
-      const now = clock.monotonic();
-      if (exchange.opened < 0) exchange.opened = now;
-      exchange.openedAtMs = clock.now() - (now - exchange.opened);
-      for (const observer of observers) observer.opened?.(exchange);
+      // One that was opened with both of its times keeps them.
+      if (exchange.opened < 0 || exchange.openedAtMs === 0) {
+        const now = clock.monotonic();
+        if (exchange.opened < 0) exchange.opened = now;
+        exchange.openedAtMs = clock.now() - (now - exchange.opened);
+      }
+      for (const each of onOpened) each(exchange);
     },
     responded(exchange) {
       if (exchange.id === 0 || exchange.closed >= 0) {
@@ -68,7 +75,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
         return violate(violation("RECORD_RESPONDED_TWICE", "responded twice", exchange));
       }
       exchange.responded = clock.monotonic();
-      for (const observer of observers) observer.responded?.(exchange);
+      for (const each of onResponded) each(exchange);
     },
     retried(exchange, attempt) {
       for (const observer of observers) observer.retried?.(exchange, attempt);
@@ -82,7 +89,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       }
       if (exchange.closed >= 0) return violate(violation("RECORD_CLOSED_TWICE", "closed twice", exchange));
       exchange.closed = clock.monotonic();
-      for (const observer of observers) observer.closed?.(exchange);
+      for (const each of onClosed) each(exchange);
     },
     connection(event) {
       for (const observer of observers) observer.connection?.(event);
@@ -98,6 +105,16 @@ export function createRecorder(options: RecorderOptions): Recorder {
       return wantsHeaders();
     },
   };
+}
+
+function listeners(
+  observers: readonly Observer[],
+  transition: "opened" | "responded" | "closed",
+): ((exchange: LiveExchange) => void)[] {
+  return observers.flatMap((observer) => {
+    const listener = observer[transition];
+    return listener ? [listener.bind(observer)] : [];
+  });
 }
 
 function violation(code: string, what: string, exchange: LiveExchange): MeshError {

@@ -44,7 +44,8 @@ export interface RecordRing extends Observer {
 /**
  * Two rings of fixed slots: every exchange, and those worth keeping for longer.
  *
- *   all          [ 1 | 2 | 3 | ... | 4096 ]   a slot is claimed at `opened` and overwritten by the 4097th exchange
+ *   all          [ 1 | 2 | 3 | ... | 4096 ]   a slot is claimed at `opened`, written at `closed` or before a read, and overwritten by the
+ *                                             4097th exchange
  *                              | copied at `closed` when it failed, was denied or limited, retried, or slow
  *   interesting  [ 1 | 2 | ... | 1024 ]       so a flood of good requests does not push a bad one out
  *
@@ -68,13 +69,24 @@ export function createRecordRing(options: RingOptions): RecordRing {
 
   let coveredFromMs = startedAtMs;
 
+  /** Whose slot it is, while the exchange runs: it is written once, when it closes, or when somebody reads. */
+  const running = new Array<LiveExchange | undefined>(all.capacity).fill(undefined);
+
   const claim = (live: LiveExchange): void => {
-    live.slot = claimed++ % all.capacity;
-    if (all.idAt(live.slot) !== 0) coveredFromMs = Math.max(coveredFromMs, all.openedAtMs(live.slot));
-    all.write(live.slot, live);
+    const slot = claimed++ % all.capacity;
+    live.slot = slot;
+    const before = running[slot];
+    if (before !== undefined) coveredFromMs = Math.max(coveredFromMs, before.openedAtMs);
+    else if (all.idAt(slot) !== 0) coveredFromMs = Math.max(coveredFromMs, all.openedAtMs(slot));
+    running[slot] = live;
   };
 
-  const owns = (live: LiveExchange): boolean => live.slot >= 0 && all.idAt(live.slot) === live.id;
+  const writeRunning = (): void => {
+    for (let slot = 0; slot < running.length; slot++) {
+      const live = running[slot];
+      if (live !== undefined) all.write(slot, live);
+    }
+  };
 
   return {
     bytes: all.bytes + interesting.bytes,
@@ -82,15 +94,14 @@ export function createRecordRing(options: RingOptions): RecordRing {
       lastId = live.id;
       claim(live);
     },
-    responded(live) {
-      if (owns(live)) all.write(live.slot, live);
-    },
     closed(live) {
-      if (owns(live)) all.write(live.slot, live);
-      else claim(live);
+      if (live.slot < 0 || running[live.slot] !== live) claim(live);
+      running[live.slot] = undefined;
+      all.write(live.slot, live);
       if (isInteresting(live, slowMs)) interesting.copyFrom(all, live.slot, kept++ % interesting.capacity);
     },
     read({ sinceMs = 0, limit = Number.POSITIVE_INFINITY, isWanted = () => true } = {}) {
+      writeRunning();
       const places = new Map<number, { slots: Slots; slot: number }>();
       // The main ring last: where both hold an exchange, it has the newer state.
       for (const slots of [interesting, all]) {

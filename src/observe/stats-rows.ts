@@ -37,6 +37,8 @@ export class StatsRows {
   /** Label sets are shared objects, so their sorted text is made once for each. */
   readonly #labelTexts = new WeakMap<object, string>();
   #sweptAt = Number.NEGATIVE_INFINITY;
+  /** Keys that were asked for lately: nearly all exchanges have one of a few, and comparing costs less than making a text. */
+  readonly #recent: { readonly source: StatsSource; readonly row: StatsRow }[] = [];
 
   constructor(limit: number, idleSeconds: number) {
     this.#limit = limit;
@@ -48,6 +50,22 @@ export class StatsRows {
   }
 
   row(source: StatsSource, second: number): StatsRow {
+    for (const recent of this.#recent) {
+      // A row that was given away meanwhile is not this one's any more.
+      if (!isSame(recent.source, source) || this.#rows[recent.row.index] !== recent.row) continue;
+      recent.row.lastSecond = second;
+      return recent.row;
+    }
+    const row = this.#lookUp(source, second);
+    // What found no room of its own looks for some each time.
+    if (row === this.#others[source.direction]) return row;
+    if (this.#recent.length >= RECENT_MAX) this.#recent.pop();
+    // A copy: the source lives as long as its exchange and no longer.
+    this.#recent.unshift({ source: sourceOf(source), row });
+    return row;
+  }
+
+  #lookUp(source: StatsSource, second: number): StatsRow {
     const text = `${source.direction}\n${source.peerIdentity}\n${source.peerIp}\n${this.#labelText(source.labels)}\n${
       source.tls
     }\n${source.target}\n${source.parent}\n${source.route ?? ""}\n${source.authorization}`;
@@ -105,6 +123,27 @@ export class StatsRows {
     }
     return text;
   }
+}
+
+const RECENT_MAX = 8;
+
+function isSame(left: StatsSource, right: StatsSource): boolean {
+  return (
+    left.labels === right.labels &&
+    left.direction === right.direction &&
+    left.tls === right.tls &&
+    left.parent === right.parent &&
+    (left.route ?? "") === (right.route ?? "") &&
+    left.authorization === right.authorization &&
+    left.target === right.target &&
+    left.peerIp === right.peerIp &&
+    left.peerIdentity === right.peerIdentity
+  );
+}
+
+function sourceOf(source: StatsSource): StatsSource {
+  const { direction, peerIp, peerIdentity, tls, labels, target, parent, route = "", authorization } = source;
+  return { direction, peerIp, peerIdentity, tls, labels, target, parent, route, authorization };
 }
 
 function keyOf(source: StatsSource): StatsKey {

@@ -34,7 +34,7 @@ export interface Windows extends Observer {
  * Rolling windows: who talked to whom in the last seconds, in mergeable counts.
  *
  *   fine    | s-63 | ... | s-1 | s |            64 frames of 1 s
- *   coarse  | 10 s | ... | 10 s | now |         62 frames of 10 s, counted at the same time
+ *   coarse  | 10 s | ... | 10 s |               62 frames of 10 s, sums of fine ones
  *
  * A window of up to a minute is a sum of full fine frames. A longer one takes the fine frames since the last full ten seconds and
  * coarse frames before them, so it is exact to the second at its end and to ten seconds at its start; the reply says how long it is.
@@ -50,8 +50,11 @@ export function createWindows(options: WindowsOptions): Windows {
   const coarse = Array.from({ length: COARSE_FRAMES }, () => new CountFrame(FRAME_ENTRIES_MAX));
   const open = new Map<LiveTransport, { row: StatsRow; readBytes: number; writeBytes: number }>();
   let ticking = false;
+  /** The first ten seconds that are in no coarse frame yet. */
+  let coarseUpTo = 0;
 
-  const nowSecond = (): number => Math.floor((clock.monotonic() - startedAt) / 1000);
+  const secondOf = (monotonic: number): number => Math.floor((monotonic - startedAt) / 1000);
+  const nowSecond = (): number => secondOf(clock.monotonic());
 
   const frameAt = (frames: readonly CountFrame[], span: number): CountFrame => {
     const frame = frames[span % frames.length]!;
@@ -62,8 +65,22 @@ export function createWindows(options: WindowsOptions): Windows {
   const count = (row: StatsRow, column: number, amount: number, second: number): void => {
     if (amount === 0) return;
     row.lastSecond = second;
+    if (second >= coarseUpTo * COARSE_SECONDS + COARSE_SECONDS) sumUp(second);
     frameAt(fine, second).add(row.index, column, amount);
-    frameAt(coarse, Math.floor(second / COARSE_SECONDS)).add(row.index, column, amount);
+  };
+
+  /** Sums the fine frames of each ten seconds that are over into a coarse one, before a later second takes their place. */
+  const sumUp = (second: number): void => {
+    const current = Math.floor(second / COARSE_SECONDS);
+    coarseUpTo = Math.max(coarseUpTo, current - COARSE_FRAMES);
+    for (; coarseUpTo < current; coarseUpTo++) {
+      const into = frameAt(coarse, coarseUpTo);
+      for (let part = 0; part < COARSE_SECONDS; part++) {
+        const span = coarseUpTo * COARSE_SECONDS + part;
+        const frame = fine[span % FINE_FRAMES]!;
+        if (frame.span === span) frame.forEach((row, column, amount) => void into.add(row, column, amount));
+      }
+    }
   };
 
   /** The row of an exchange, looked up once in its life: its key is settled when the response starts. */
@@ -101,6 +118,7 @@ export function createWindows(options: WindowsOptions): Windows {
   /** Frames that together are the last `windowMs`, and how long they are. */
   const chooseFrames = (windowMs: number): { frames: CountFrame[]; seconds: number } => {
     const current = nowSecond();
+    sumUp(current);
     const wanted = Math.min(Math.floor(windowMs / 1000), WINDOW_SECONDS_MAX, current);
     const frames: CountFrame[] = [];
     const take = (from: readonly CountFrame[], span: number): void => {
@@ -122,12 +140,12 @@ export function createWindows(options: WindowsOptions): Windows {
   return {
     responded(exchange) {
       if (!isHttp(exchange.protocol)) return;
-      const second = nowSecond();
+      const second = secondOf(exchange.responded);
       countRequest(exchange, rowOf(exchange, second), second);
     },
     closed(exchange) {
       if (!isHttp(exchange.protocol)) return;
-      const second = nowSecond();
+      const second = secondOf(exchange.closed);
       const row = rowOf(exchange, second);
       if (exchange.responded < 0) countRequest(exchange, row, second);
       const outcome = outcomeOf(exchange);

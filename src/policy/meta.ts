@@ -13,7 +13,14 @@ export function defaultMeta(name: string): PolicyMeta {
   return { group: "", kind: "default", namespace: "", name, section: "", port: 0 };
 }
 
-/** `group/kind/name`, as records and stats carry it. */
+const keys = new WeakMap<PolicyMeta, string>();
+
+/** `group/kind/name`, as records and stats carry it. Made once for each object: requests ask for it several times. */
 export function metaKey(meta: PolicyMeta): string {
-  return `${meta.group}/${meta.kind}/${meta.name}`;
+  let key = keys.get(meta);
+  if (key === undefined) {
+    key = `${meta.group}/${meta.kind}/${meta.name}`;
+    keys.set(meta, key);
+  }
+  return key;
 }

@@ -62,7 +62,8 @@ export interface AttemptObserver {
 export class Attempt implements ResponseSink, BodySink, ExchangeUpstream, PeekTarget {
   readonly #options: AttemptOptions;
   readonly #exchange: ServerExchange;
-  readonly #abortDial = new AbortController();
+  /** Of the dial that runs: most requests find a connection. */
+  #dialling: AbortController | undefined;
   readonly #version: HttpVersion;
   #connection: ClientChannel | undefined;
   #isOver = false;
@@ -99,7 +100,7 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream, PeekTa
 
   abort(cause?: unknown): void {
     if (this.#isOver) return;
-    this.#abortDial.abort();
+    this.#dialling?.abort();
     this.#connection?.abort();
     this.#finish(isTimeout(cause) ? "failed" : "abandoned");
   }
@@ -199,13 +200,17 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream, PeekTa
 
   #dial(): void {
     const { origin } = this.#options;
-    origin.connect(this.#version, this.#exchange.live, this.#abortDial.signal).then(
+    const dialling = new AbortController();
+    this.#dialling = dialling;
+    origin.connect(this.#version, this.#exchange.live, dialling.signal).then(
       (connection) => {
+        this.#dialling = undefined;
         if (this.#isOver) return connection.close();
         this.#options.observer.connected();
         this.#send(connection);
       },
       (caught: unknown) => {
+        this.#dialling = undefined;
         if (this.#isOver) return;
         const error = toMeshError(caught);
         if (this.#options.observer.connectFailed(error)) {

@@ -19,16 +19,10 @@ export class BatchedWriter {
   #pending = "";
   #isScheduled = false;
   #isCorked = false;
-  readonly #flushAtEnd: () => void;
 
   constructor(socket: Duplex, transport: LiveTransport) {
     this.#socket = socket;
     this.#transport = transport;
-    // One closure a connection, not one a write.
-    this.#flushAtEnd = () => {
-      this.#isScheduled = false;
-      this.flush();
-    };
   }
 
   /** @returns false when the peer reads too slowly: wait for the socket's `drain` */
@@ -85,6 +79,21 @@ export class BatchedWriter {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    process.nextTick(this.#flushAtEnd);
+    if (waiting.push(this) === 1) process.nextTick(flushWaiting);
   }
+
+  /** The turn is over. */
+  turnEnded(): void {
+    this.#isScheduled = false;
+    this.flush();
+  }
+}
+
+/** Writers that wait for the end of this thread's turn. A read of HTTP/2 answers many connections: one callback serves all of them. */
+const waiting: BatchedWriter[] = [];
+
+function flushWaiting(): void {
+  // Who joins meanwhile is served as well.
+  for (let index = 0; index < waiting.length; index++) waiting[index]!.turnEnded();
+  waiting.length = 0;
 }

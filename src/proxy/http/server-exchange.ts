@@ -59,12 +59,8 @@ export interface ServerExchangeOptions {
 export class ServerExchange {
   readonly request: RequestHead;
   readonly live: LiveExchange;
-  /** Changes to the response head, run in order just before it is sent. */
-  readonly responseEdits: ((head: ResponseHead) => void)[] = [];
-  /** Called once, when the exchange is over, however it ended. */
-  readonly onDone: (() => void)[] = [];
-  /** Get copies of the request's body as it passes. */
-  readonly bodyTaps: BodySink[] = [];
+  /** Told once, when the exchange is over, before `onDone`: the in-flight limit, which every exchange has. */
+  inFlight: { leave(): void } | undefined = undefined;
   /** Keeps the request's body for other attempts. */
   bodyBuffer: RequestBuffer | undefined = undefined;
   /** Monotonic ms at which the client, or the route, gives up; -1: neither says. */
@@ -86,6 +82,10 @@ export class ServerExchange {
   #isRecorded = false;
   #isSuppressed = false;
   #view: RequestView | undefined;
+  // Lists that few exchanges need are made when somebody asks for them.
+  #responseEdits: ((head: ResponseHead) => void)[] | undefined;
+  #onDone: (() => void)[] | undefined;
+  #bodyTaps: BodySink[] | undefined;
 
   constructor(options: ServerExchangeOptions) {
     this.request = options.request;
@@ -93,6 +93,27 @@ export class ServerExchange {
     this.#recorder = options.recorder;
     this.#connection = options.connection;
     this.#rescue = options.rescue;
+  }
+
+  /** Changes to the response head, run in order just before it is sent. */
+  get responseEdits(): ((head: ResponseHead) => void)[] {
+    return (this.#responseEdits ??= []);
+  }
+
+  /** As a push to `responseEdits`, for the first edit, which most exchanges have. */
+  editResponse(edit: (head: ResponseHead) => void): void {
+    if (this.#responseEdits === undefined) this.#responseEdits = [edit];
+    else this.#responseEdits.push(edit);
+  }
+
+  /** Called once, when the exchange is over, however it ended. */
+  get onDone(): (() => void)[] {
+    return (this.#onDone ??= []);
+  }
+
+  /** Get copies of the request's body as it passes. */
+  get bodyTaps(): BodySink[] {
+    return (this.#bodyTaps ??= []);
   }
 
   /** The request as routes see it. */
@@ -149,7 +170,7 @@ export class ServerExchange {
 
   sendHead(head: ResponseHead): void {
     if (this.state !== "waiting") return;
-    for (const edit of this.responseEdits) edit(head);
+    if (this.#responseEdits !== undefined) for (const edit of this.#responseEdits) edit(head);
     this.state = "responding";
     this.onProgress?.();
     this.record();
@@ -234,7 +255,8 @@ export class ServerExchange {
   }
 
   #takeBody(sink: BodySink): void {
-    this.#connection.attachBody(this, this.bodyTaps.length === 0 ? sink : new BodyTee(sink, this.bodyTaps));
+    const taps = this.#bodyTaps;
+    this.#connection.attachBody(this, taps === undefined ? sink : new BodyTee(sink, taps));
   }
 
   #readGrpcStatus(fields: Fields): void {
@@ -249,7 +271,8 @@ export class ServerExchange {
     this.state = "done";
     this.record();
     if (!this.#isSuppressed) this.#recorder.closed(this.live);
-    for (const callback of this.onDone) callback();
+    this.inFlight?.leave();
+    if (this.#onDone !== undefined) for (const callback of this.#onDone) callback();
   }
 }
 

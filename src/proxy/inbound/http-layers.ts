@@ -1,6 +1,6 @@
 import { MeshError } from "../../base/error.ts";
 import type { LiveSet } from "../../net/live-set.ts";
-import { authorizeRequest, type Peer } from "../../policy/authorize.ts";
+import { authorizeRequest, type Peer, type Verdict } from "../../policy/authorize.ts";
 import type { InboundRoute, RateLimit, ServerPolicy } from "../../policy/inbound.ts";
 import { IMPLICIT_MATCH } from "../../policy/match-request.ts";
 import { defaultMeta, metaKey } from "../../policy/meta.ts";
@@ -21,6 +21,12 @@ export interface InboundContext {
   readonly tls: string;
   readonly target: ApplicationTarget;
   readonly policy: Watched<ServerPolicy>;
+  /** What was decided last. The peer stays the same, so it holds until policy or route are others. */
+  decided?: {
+    readonly policy: ServerPolicy;
+    readonly route: InboundRoute | undefined;
+    readonly verdict: Verdict;
+  };
 }
 
 /** Takes a request of a connection. */
@@ -127,7 +133,13 @@ function isAuthorized(
   route: InboundRoute | undefined,
   deps: ProxyDependencies,
 ): boolean {
-  const verdict = authorizeRequest(policy, route, context.peer, deps.config.ownNetworks);
+  let { decided } = context;
+  if (!decided || decided.policy !== policy || decided.route !== route) {
+    const verdict = authorizeRequest(policy, route, context.peer, deps.config.ownNetworks);
+    decided = { policy, route, verdict };
+    context.decided = decided;
+  }
+  const { verdict } = decided;
   const { live } = exchange;
   live.verdict = verdict.verdict;
   live.authorization = metaKey(verdict.by);

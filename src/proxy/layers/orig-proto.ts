@@ -36,5 +36,13 @@ export function restoreOrigProto(exchange: ServerExchange): void {
   request.minor = original.startsWith("HTTP/1.0") && request.body !== "chunked" ? 0 : 1;
   // An empty Host is none in HTTP/2, and HTTP/1.1 must have one (RFC 9112 section 3.2).
   if (request.minor === 1 && !fields.has("host")) fields.append("Host", "");
-  exchange.responseEdits.push((head: ResponseHead) => head.fields.set(ORIG_PROTO, original.slice(0, 8)));
+  exchange.editResponse(original.startsWith("HTTP/1.0") ? nameHttp10 : nameHttp11);
+}
+
+function nameHttp10(head: ResponseHead): void {
+  head.fields.set(ORIG_PROTO, "HTTP/1.0");
+}
+
+function nameHttp11(head: ResponseHead): void {
+  head.fields.set(ORIG_PROTO, "HTTP/1.1");
 }

@@ -86,7 +86,7 @@ class BalancedRequest implements Waiter<HttpOrigin>, AttemptObserver {
     if (exchange.deadlineAt >= 0) passDeadlineOn(exchange, clock);
     const version = versionFor(exchange, lease.value);
     markOrigProto(exchange, version);
-    this.#sentAt = clock.monotonic();
+    this.#sentAt = exchange.live.queued;
     new Attempt({
       exchange,
       origin: lease.value,

@@ -23,7 +23,7 @@ export function routeRequests(
   const enter = (exchange: ServerExchange, rule: OutboundRule): void => {
     limitTimes(exchange, rule.timeouts, clock);
     if (exchange.live.protocol === "grpc") noteDeadline(exchange, rule.timeouts, clock);
-    exchange.responseEdits.push(stripProxyHeaders);
+    exchange.editResponse(stripProxyHeaders);
   };
   const routeByProfile = (
     exchange: ServerExchange,
