@@ -21,6 +21,8 @@ export class LiveExchange {
   slot = -1;
   /** Row of the windows, once it is known; the windows' own. */
   statsRow: object | undefined = undefined;
+  /** Spans of the exchange while they run; the tracer's own. */
+  trace: object | undefined = undefined;
   /** Series of the metrics, once they are known; the metrics' own. */
   series: object | undefined = undefined;
   direction: "inbound" | "outbound";

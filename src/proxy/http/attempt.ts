@@ -226,6 +226,7 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream, PeekTa
   #send(connection: ClientChannel): void {
     const { request } = this.#exchange;
     this.#connection = connection;
+    this.#exchange.onSend?.(this.#exchange);
     connection.send({
       head: request,
       target: this.#options.target,

@@ -65,6 +65,8 @@ export class ServerExchange {
   bodyBuffer: RequestBuffer | undefined = undefined;
   /** Monotonic ms at which the client, or the route, gives up; -1: neither says. */
   deadlineAt = -1;
+  /** Called each time before the request is sent on: its head is as it will be then. */
+  onSend: ((exchange: ServerExchange) => void) | undefined = undefined;
   /** Told when another attempt begins. */
   onAttempt: (() => void) | undefined = undefined;
   /** Told of the response's head and of each part of its body. */

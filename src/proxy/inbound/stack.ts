@@ -10,6 +10,7 @@ import {
 import type { ProxyDependencies } from "../dependencies.ts";
 import { limitInFlight } from "../layers/limit-in-flight.ts";
 import { createRescue } from "../layers/rescue.ts";
+import { traceRequests } from "../layers/trace-requests.ts";
 import type { ProxySide } from "../proxy-side.ts";
 import { Applications } from "./application.ts";
 import { type InboundShared, serveDirect, serveInbound } from "./connection.ts";
@@ -19,7 +20,7 @@ import { applyPolicy, callApplication, restoreHttp1, setClientId } from "./http-
  * The inbound side: what comes to the application.
  *
  *     listener -> accept -> proxy port: mesh TLS, transport header     application's port: sniff TLS, detect
- *       -> HTTP:   in-flight limit -> own version -> route, authorization, filters, rate limit -> client id -> application -> response
+ *       -> HTTP:   spans, if any -> in-flight limit -> own version -> route, authorization, filters, rate limit -> client id -> application -> response
  *       -> opaque: authorization -> application -> copy both ways
  */
 export function createInboundProxy(deps: ProxyDependencies): ProxySide {
@@ -32,6 +33,7 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
   const listenOptions: ListenOptions = {
     tuning: deps.sockets?.inbound.accept,
     backlog: config.inbound.sockets.backlog,
+    reusePort: deps.shared !== undefined,
   };
 
   // The layers of a request, innermost first; one instance of each serves all connections.
@@ -49,7 +51,10 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
     deps,
     liveSet,
     applications,
-    limit: limitInFlight(config.inbound.maxInFlight),
+    limit: traceRequests(
+      deps.tracing,
+      limitInFlight(config.inbound.maxInFlight, deps.shared?.inboundInFlight),
+    ),
     requests: restored,
     rescue: (exchange, cause, isAuthenticated) =>
       isAuthenticated ? rescuePeer(exchange, cause) : rescueStranger(exchange, cause),

@@ -11,6 +11,7 @@ import { type Accepted, clientAddress, releaseTransport } from "../accept/accept
 import type { OutboundTarget, ProxyDependencies } from "../dependencies.ts";
 import { limitInFlight } from "../layers/limit-in-flight.ts";
 import { createRescue } from "../layers/rescue.ts";
+import { traceRequests } from "../layers/trace-requests.ts";
 import type { ProxySide } from "../proxy-side.ts";
 import { Backends } from "./backends.ts";
 import { balanceRequests } from "./balance-requests.ts";
@@ -25,7 +26,7 @@ import { splitRequests } from "./split-requests.ts";
  * The outbound side: what the application sends.
  *
  *     listener -> accept (target: redirected, listener's own, or by request) -> discover -> detect
- *       -> HTTP:   in-flight limit -> route, filters -> mirrors, backend, its filters -> balance -> endpoint (mTLS) -> response
+ *       -> HTTP:   spans, if any -> in-flight limit -> route, filters -> mirrors, backend, its filters -> balance -> endpoint (mTLS) -> response
  *       -> opaque: route -> backend -> balance -> endpoint (mTLS) -> copy both ways
  */
 export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
@@ -38,6 +39,7 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
   const listenOptions: ListenOptions = {
     tuning: deps.sockets?.outbound.accept,
     backlog: config.outbound.sockets.backlog,
+    reusePort: deps.shared !== undefined,
   };
 
   // The layers of a request, innermost first; one instance of each serves all connections.
@@ -49,7 +51,10 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
     deps,
     backends,
     liveSet,
-    limit: limitInFlight(config.outbound.maxInFlight),
+    limit: traceRequests(
+      deps.tracing,
+      limitInFlight(config.outbound.maxInFlight, deps.shared?.outboundInFlight),
+    ),
     requests: routed,
     rescue: createRescue({
       isInformational: () => !config.outbound.disableInformationalHeaders,
