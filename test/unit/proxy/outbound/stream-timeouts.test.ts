@@ -112,3 +112,26 @@ test("an exchange that is over in time leaves no timer behind", () => {
   exchange.sendEnd(undefined);
   assert.equal(clock.pending, 0);
 });
+
+test("another attempt begins the times of response and idleness anew, not that of the request", () => {
+  const { clock, exchange, failures } = limited({ requestMs: 250, responseMs: 100, idleMs: 100 });
+  for (let attempt = 0; attempt < 2; attempt++) {
+    clock.advance(90);
+    exchange.onAttempt!();
+  }
+  clock.advance(69);
+  assert.deepEqual(failures, []);
+  clock.advance(1);
+  assert.match(failures[0]!, /request timeout 250 ms/);
+});
+
+test("the time of a ServiceProfile's route is over with the response's head", () => {
+  const inTime = limited({ headMs: 100 });
+  inTime.clock.advance(99);
+  inTime.exchange.sendHead(new ResponseHead());
+  inTime.clock.advance(1000);
+  assert.equal(inTime.exchange.state, "responding");
+  const late = limited({ headMs: 100 });
+  late.clock.advance(100);
+  assert.match(late.failures[0]!, /ServiceProfile allows \(100 ms\)/);
+});
