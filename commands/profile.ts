@@ -5,7 +5,7 @@ import type { Command, CommandContext, Options } from "../src/cli/command.ts";
 import { createFetch } from "../src/cli/fetch-url.ts";
 import { openCluster } from "../src/collect/open-cluster.ts";
 import { findTapTargets, streamTap } from "../src/collect/tap.ts";
-import { parseTapQuery } from "../src/collect/tap-query.ts";
+import { readTapLine } from "../src/collect/tap-query.ts";
 import { OUTPUT_FLAG } from "../src/install/command-flags.ts";
 import { readTextFrom } from "../src/install/install-inputs.ts";
 import { printObjects } from "../src/install/print-objects.ts";
@@ -124,21 +124,8 @@ async function listen(
   { console, signal }: CommandContext,
   kube: KubeClient,
 ): Promise<readonly ProfileRoute[]> {
-  const nothing = undefined;
-  const query = parseTapQuery({
-    args: (options.tap as string).trim().split(/\s+/),
-    namespace: target.namespace,
-    contextNamespace: target.namespace,
-    to: nothing,
-    toNamespace: nothing,
-    maxRps: 0,
-    scheme: nothing,
-    method: nothing,
-    authority: nothing,
-    path: nothing,
-    labelSelector: nothing,
-    headers: false,
-  });
+  const words = (options.tap as string).trim().split(/\s+/);
+  const query = readTapLine({ maxRps: 0 }, words, target.namespace, false);
   const targets = await findTapTargets(kube, query, signal);
   const seen = new SeenRoutes(options.tapRouteLimit as number);
   const full = new AbortController();

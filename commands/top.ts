@@ -2,7 +2,7 @@ import { sleep, systemClock } from "../src/base/clock.ts";
 import type { Command } from "../src/cli/command.ts";
 import { openCluster } from "../src/collect/open-cluster.ts";
 import { findTapTargets, streamTap } from "../src/collect/tap.ts";
-import { parseTapQuery } from "../src/collect/tap-query.ts";
+import { readTapLine } from "../src/collect/tap-query.ts";
 import { TopTable } from "../src/observe/top-rows.ts";
 import { indexPods } from "../src/observe/workload.ts";
 import { NAMESPACE_FLAG, SELECTOR_FLAG, TAP_FILTER_FLAGS } from "../src/views/live-flags.ts";
@@ -42,28 +42,13 @@ export const command: Command = {
   ],
   async run(options, args, context) {
     const { console, signal } = context;
-    const queryIn = (contextNamespace: string) =>
-      parseTapQuery({
-        args,
-        namespace: options.namespace as string | undefined,
-        contextNamespace,
-        to: options.to as string | undefined,
-        toNamespace: options.toNamespace as string | undefined,
-        maxRps: options.maxRps as number,
-        scheme: options.scheme as string | undefined,
-        method: options.method as string | undefined,
-        authority: options.authority as string | undefined,
-        path: options.path as string | undefined,
-        labelSelector: options.selector as string | undefined,
-        headers: false,
-      });
     // A wrong line fails before a cluster is looked for.
-    queryIn("default");
+    readTapLine(options, args, "default", false);
     const kube = await openCluster(context);
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
     try {
-      const query = queryIn(kube.namespace);
+      const query = readTapLine(options, args, kube.namespace, false);
       const keys = { hideSources: options.hideSources === true, routes: options.routes === true };
       const targets = await findTapTargets(kube, query, signal);
       const index = indexPods(targets.known);

@@ -1,4 +1,5 @@
 import { MeshError } from "../base/error.ts";
+import { parseStatusRange } from "../observe/tap-filter.ts";
 import { parseOneSelection, type Selection } from "./selector.ts";
 import type { PeerSelection } from "./stat.ts";
 
@@ -14,6 +15,10 @@ export interface TapQuery {
   readonly path: string | undefined;
   readonly labelSelector: string | undefined;
   readonly headers: boolean;
+  /** `404`, `5xx` or `500-503`: requests that ended so. */
+  readonly status?: string | undefined;
+  /** Requests whose response took longer to begin. */
+  readonly slowerThanMs?: number | undefined;
 }
 
 /** The command line of `tap` or `top`, as typed. */
@@ -30,6 +35,39 @@ export interface TapInput {
   readonly path: string | undefined;
   readonly labelSelector: string | undefined;
   readonly headers: boolean;
+  readonly status?: string | undefined;
+  readonly slowerThanMs?: number | undefined;
+}
+
+/**
+ * What a line of `tap` or `top` says, by the flags that both have.
+ *
+ * @param contextNamespace where `-n` points when it was not given
+ * @throws MeshError as `parseTapQuery`
+ */
+export function readTapLine(
+  options: Readonly<Record<string, unknown>>,
+  args: readonly string[],
+  contextNamespace: string,
+  headers: boolean,
+): TapQuery {
+  const text = (key: string) => options[key] as string | undefined;
+  return parseTapQuery({
+    args,
+    namespace: text("namespace"),
+    contextNamespace,
+    to: text("to"),
+    toNamespace: text("toNamespace"),
+    maxRps: options.maxRps as number,
+    scheme: text("scheme"),
+    method: text("method"),
+    authority: text("authority"),
+    path: text("path"),
+    labelSelector: text("selector"),
+    headers,
+    status: text("status"),
+    slowerThanMs: options.slowerThan as number | undefined,
+  });
 }
 
 /**
@@ -60,6 +98,8 @@ export function parseTapQuery(input: TapInput): TapQuery {
       hint: "0 sets no limit",
     });
   }
+  // Refused here, in the words of the command line, and not by each proxy.
+  if (input.status !== undefined) parseStatusRange(input.status);
   const namespace = input.namespace ?? input.contextNamespace;
   if (input.to === undefined && input.toNamespace !== undefined) {
     throw new MeshError({
@@ -86,6 +126,8 @@ export function parseTapQuery(input: TapInput): TapQuery {
     path: input.path,
     labelSelector: input.labelSelector,
     headers: input.headers,
+    status: input.status,
+    slowerThanMs: input.slowerThanMs,
   };
 }
 

@@ -242,6 +242,8 @@ function filterQuery(query: TapQuery, peers: readonly PodFacts[] | undefined): s
   set("method", query.method);
   set("authority", query.authority);
   set("path", query.path);
+  set("status", query.status);
+  set("minLatencyMs", query.slowerThanMs === undefined ? undefined : String(query.slowerThanMs));
   if (query.to && peers) {
     set("direction", "outbound");
     const { selection, namespace } = query.to;

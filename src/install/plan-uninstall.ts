@@ -26,7 +26,6 @@ export async function planUninstall(
     (await cluster.request<{ items: readonly KubeObject[] }>("GET", path, { query: { labelSelector } }))
       .items;
   if (!force) {
-    await refuseExtensions(cluster);
     const pods = (await list("/api/v1/pods")).filter(
       (pod) =>
         pod.metadata.namespace !== namespace &&
@@ -45,6 +44,7 @@ export async function planUninstall(
       });
     }
   }
+  if (!force) await refuseExtensions(cluster);
   // What is in the control plane's namespace goes with it.
   const objects = (await listOwned(cluster, namespace))
     .filter(({ kind, object }) => !kind.namespaced || object.metadata.namespace !== namespace)

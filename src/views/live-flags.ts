@@ -77,4 +77,15 @@ export const TAP_FILTER_FLAGS: readonly FlagSpec[] = [
   { name: "method", type: "string", placeholder: "METHOD", summary: "only requests with this method" },
   { name: "authority", type: "string", placeholder: "HOST", summary: "only requests with this :authority" },
   { name: "path", type: "string", placeholder: "PREFIX", summary: "only requests whose path begins so" },
+  {
+    name: "status",
+    type: "string",
+    placeholder: "STATUS",
+    summary: "only requests that were answered so: 404, 5xx or 500-503",
+  },
+  {
+    name: "slower-than",
+    type: "duration",
+    summary: "only requests whose response took longer to begin",
+  },
 ];

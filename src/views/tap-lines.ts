@@ -24,12 +24,14 @@ export type TapFormat =
 export class TapPrinter {
   readonly #format: TapFormat;
   readonly #index: PodIndex;
+  readonly #options: TapPrinterOptions;
   /** Requests whose `req` line waits, by pod and id. Bounded: the oldest is printed as it is when there are more. */
   readonly #waiting = new Map<string, TapEventView>();
 
-  constructor(format: TapFormat, index: PodIndex) {
+  constructor(format: TapFormat, index: PodIndex, options: TapPrinterOptions = {}) {
     this.#format = format;
     this.#index = index;
+    this.#options = options;
   }
 
   /** Text for one event: none, or lines with their line ends. */
@@ -61,9 +63,12 @@ export class TapPrinter {
   #line(event: TapEventView): string {
     switch (this.#format.kind) {
       case "default":
-        return `${formatTapLine(event)}\n`;
-      case "wide":
-        return `${formatTapLine(event)}${formatLabels(event, this.#index)}\n`;
+      case "wide": {
+        const line = formatTapLine(event);
+        const text = this.#options.colors ? colourTapLine(line, event.line.exchange) : line;
+        const labels = this.#format.kind === "wide" ? formatLabels(event, this.#index) : "";
+        return `${text}${labels}\n${formatHeaders(event.line)}`;
+      }
       case "json":
         return `${JSON.stringify(tapJson(event, this.#index), undefined, 2)}\n`;
       case "jsonpath": {
@@ -76,6 +81,27 @@ export class TapPrinter {
 }
 
 const WAITING_MAX = 10_000;
+
+export interface TapPrinterOptions {
+  /** Failures stand out. */
+  readonly colors?: boolean;
+}
+
+/** Headers below their line, if they were asked for: proxies send none otherwise, and mask credentials. */
+function formatHeaders({ headers }: TapLine): string {
+  return (headers ?? []).map(([name, value]) => `    ${name}: ${value}\n`).join("");
+}
+
+const RED = 31;
+const YELLOW = 33;
+
+/** A status of the server's fault in red, of the client's in yellow; what the proxy answered itself in red. */
+function colourTapLine(line: string, { status, error }: Exchange): string {
+  const paint = (color: number) => (text: string) => `\u001b[${color}m${text}\u001b[39m`;
+  if (line.startsWith("end ") && error !== "") return line.replace(/ error=.*$/, paint(RED));
+  if (!line.startsWith("rsp ") || status < 400) return line;
+  return line.replace(/:status=\d+/, paint(status >= 500 ? RED : YELLOW));
+}
 
 /** One line of `tap`, without its end. */
 export function formatTapLine({ podIndex, line }: Pick<TapEventView, "podIndex" | "line">): string {

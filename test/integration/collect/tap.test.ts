@@ -8,6 +8,7 @@ import { tryParseNetwork } from "../../../src/base/ip.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { findTapTargets, readTapRecords, streamTap, type TapEvent } from "../../../src/collect/tap.ts";
 import { parseTapQuery, type TapInput } from "../../../src/collect/tap-query.ts";
+import { tapSinceThenFollow } from "../../../src/collect/tap-since.ts";
 import type { Observability } from "../../../src/proxy/admin/observability.ts";
 import { createObservability } from "../../../src/proxy/admin/observability.ts";
 import { createAdminServer } from "../../../src/proxy/admin/server.ts";
@@ -262,6 +263,52 @@ test("tap --since says how far back a busy proxy's records are whole", async (t)
     notices[0]!,
     /^demo\/web-1: of what is older than \d+s only failed, denied and slow requests are kept$/,
   );
+});
+
+test("tap --since goes on with what comes, without a gap or a repetition", async (t) => {
+  const proxy = await startProxy(t);
+  const kube = cluster({ "web-1": proxy.port });
+  run(proxy.observability, { path: "/before" });
+  const targets = await findTapTargets(kube, parseTapQuery(INPUT));
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const seen: string[] = [];
+  let wake = (): void => {};
+  const onEvent = ({ line }: TapEvent): void => {
+    if (line.event === "closed") seen.push(line.exchange.path);
+    wake();
+  };
+  const until = async (path: string): Promise<void> => {
+    while (!seen.includes(path)) await new Promise<void>((resolve) => (wake = resolve));
+  };
+  const done = tapSinceThenFollow(kube, targets, 60_000, { onEvent, onNotice: () => {} }, stop.signal);
+  await listening(proxy);
+  // It is streamed, and may be among the records as well.
+  run(proxy.observability, { path: "/between" });
+  await until("/between");
+  run(proxy.observability, { path: "/after" });
+  await until("/after");
+  stop.abort();
+  await done;
+  assert.deepEqual(seen, ["/before", "/between", "/after"]);
+});
+
+test("tap filters by status and by how long a response took to begin, in what was and what comes", async (t) => {
+  const clock = new FakeClock();
+  const proxy = await startProxy(t, clock);
+  const kube = cluster({ "web-1": proxy.port });
+  const slow = { opened: 0, responded: 250, closed: 260 };
+  run(proxy.observability, { path: "/fine" });
+  run(proxy.observability, { path: "/failed", status: 503 });
+  run(proxy.observability, { path: "/slow", ...slow });
+  const paths = async (input: Partial<TapInput>) => {
+    const targets = await findTapTargets(kube, parseTapQuery({ ...INPUT, ...input }));
+    const { events } = await readTapRecords(kube, targets, 60_000);
+    return events.filter(({ line }) => line.event === "closed").map(({ line }) => line.exchange.path);
+  };
+  assert.deepEqual(await paths({ status: "5xx" }), ["/failed"]);
+  assert.deepEqual(await paths({ slowerThanMs: 200 }), ["/slow"]);
+  assert.throws(() => parseTapQuery({ ...INPUT, status: "9xx" }), { code: "TAP_BAD_FILTER" });
 });
 
 test("tap ends when every proxy has gone", async (t) => {

@@ -165,3 +165,24 @@ test("tap refuses a format that it does not know before it connects", () => {
   assert.throws(() => parseTapFormat("jsonpath="), { message: 'output format "jsonpath=" not recognized' });
   assert.deepEqual(parseTapFormat(undefined), { kind: "default" });
 });
+
+test("tap shows headers below the line that has them", () => {
+  const headers = [
+    ["accept", "*/*"],
+    ["authorization", "***"],
+  ] as const;
+  const [text] = print({ kind: "default" }, [{ ...line("opened"), headers }]);
+  assert.match(text!, /:path=\/list\n {4}accept: \*\/\*\n {4}authorization: \*\*\*\n$/);
+});
+
+test("tap colours failures, and nothing else", () => {
+  const printer = new TapPrinter({ kind: "default" }, indexPods([web, books]), { colors: true });
+  const text = (one: TapLine) => printer.print({ podIndex: 0, pod: books, line: one });
+  const status = (code: number) => text(line("responded", { status: code, responseUs: 1 }));
+  assert.ok(!(status(200) + text(line("opened")) + text(line("closed"))).includes("\u001b"));
+  assert.ok(status(404).includes("\u001b[33m:status=404\u001b[39m latency"));
+  assert.ok(status(503).includes("\u001b[31m:status=503\u001b[39m latency"));
+  assert.ok(
+    text(line("closed", { error: "client left" })).endsWith('\u001b[31m error="client left"\u001b[39m\n'),
+  );
+});
