@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
+import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../src/base/clock.ts";
 import type { Command } from "../src/cli/command.ts";
 
@@ -9,12 +11,22 @@ export const command: Command = {
   flags: [],
   examples: [{ command: "MESHCTL_PROXY_LOG=debug meshctl proxy", does: "run by the injected container" }],
   async run(_options, _args, { console, env, signal }) {
-    const { runProxy } = await import("../src/proxy/proxy.ts");
+    const { runProxy, runProxyWorker } = await import("../src/proxy/proxy.ts");
+    const { asBirth, mainThreadOf, spawnProxyWorker } = await import("../src/proxy/workers/spawn.ts");
     const io = {
       stderr: (text: string) => console.stderr.write(text),
       clock: systemClock,
       random: Math.random,
     };
-    return { exitCode: await runProxy(env, io, signal) };
+    const birth = isMainThread ? undefined : asBirth(workerData);
+    if (birth && parentPort) {
+      const exitCode = await runProxyWorker(env, io, birth, mainThreadOf(parentPort));
+      parentPort.close();
+      return { exitCode };
+    }
+    const processors = availableParallelism();
+    const spawnWorker = (newborn: Parameters<typeof spawnProxyWorker>[2]) =>
+      spawnProxyWorker(process.argv[1]!, env, newborn);
+    return { exitCode: await runProxy(env, { ...io, processors, spawnWorker }, signal) };
   },
 };

@@ -24,6 +24,14 @@ export interface CertifyAnswer {
   readonly trustAnchorsPem?: string | undefined;
 }
 
+/** A certificate as it can be handed to another thread. */
+export interface CertificateMaterial {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  readonly trustAnchorsPem: string;
+  readonly expiresAtMs: number;
+}
+
 export interface CredentialsOptions {
   readonly localName: string;
   readonly trustAnchorsPem: string;
@@ -38,6 +46,8 @@ export interface CredentialsOptions {
   /** Bounds of the wait between two certificates, ms. */
   readonly minRefreshMs: number;
   readonly maxRefreshMs: number;
+  /** Told of each change of certificate or anchors, for threads that share them. */
+  readonly onMaterial?: ((material: CertificateMaterial) => void) | undefined;
   /** Told of each installed certificate and each failure; for metrics. */
   readonly onRefresh?: ((event: RefreshEvent) => void) | undefined;
 }
@@ -127,6 +137,7 @@ export function createCredentials(options: CredentialsOptions): MeshCredentials 
     };
     const context = createMeshContext({ trustAnchorsPem, identity: own });
     current = { client: context, server: context, expiresAtMs };
+    options.onMaterial?.({ ...own, trustAnchorsPem, expiresAtMs });
     return expiresAtMs;
   };
 
@@ -177,9 +188,11 @@ export function createCredentials(options: CredentialsOptions): MeshCredentials 
     ready: ready.promise,
     current: () => current,
     trust(pem) {
-      if (!replaceAnchors(pem, options.trustAnchorsOrigin) || !current) return;
+      if (!replaceAnchors(pem, options.trustAnchorsOrigin) || !current || !own) return;
       const context = createMeshContext({ trustAnchorsPem, identity: own });
-      current = { client: context, server: context, expiresAtMs: current.expiresAtMs };
+      const { expiresAtMs } = current;
+      current = { client: context, server: context, expiresAtMs };
+      options.onMaterial?.({ ...own, trustAnchorsPem, expiresAtMs });
     },
     async start(signal) {
       while (!signal.aborted) {

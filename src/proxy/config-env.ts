@@ -200,3 +200,8 @@ export function isDnsName(text: string): boolean {
     /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i.test(text)
   );
 }
+
+/** The proxy's own variables, as `/env.json` shows them. */
+export function ownVariables(env: Environment): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => /^(MESHCTL|LINKERD2)_PROXY_/.test(name)));
+}

@@ -6,11 +6,15 @@ import type { Endpoint } from "../policy/endpoint.ts";
 import type { ServerPolicy } from "../policy/inbound.ts";
 import type { OutboundPolicy } from "../policy/outbound.ts";
 import type { ProxyConfig } from "./config.ts";
+import type { Tracing } from "./layers/trace-requests.ts";
 import type { BalancerBooks } from "./metrics/balancer-metrics.ts";
 import type { SocketTunings } from "./socket-tunings.ts";
+import type { SharedLimits } from "./workers/shared-limits.ts";
 
 /** What both stacks are built from. */
 export interface ProxyDependencies {
+  /** Begins spans; absent: there is no collector. */
+  readonly tracing?: Tracing;
   /** Where balancers are entered for metrics; absent: nowhere. */
   readonly balancers?: BalancerBooks;
   readonly config: ProxyConfig;
@@ -22,6 +26,8 @@ export interface ProxyDependencies {
   readonly credentials: Credentials;
   readonly inboundPolicies: InboundPolicies;
   readonly discovery: Discovery;
+  /** Several workers serve this pod: its ports and its limits are shared. Absent: this thread is alone. */
+  readonly shared?: SharedLimits;
   /** What sockets are told as they are made; absent: nothing. */
   readonly sockets?: SocketTunings;
 }

@@ -3,44 +3,31 @@ import { toMeshError } from "../base/error.ts";
 import { joinHostPort } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
-import { createCredentials, type MeshCredentials } from "../identity/mesh-credentials.ts";
-import { meshClientOptions } from "../identity/mesh-tls.ts";
+import type { Credentials } from "../identity/credentials.ts";
 import type { ServerPolicy } from "../policy/inbound.ts";
 import { createObservability, type Observability } from "./admin/observability.ts";
 import { createAdminServer } from "./admin/server.ts";
-import type { BackoffConfig, ControlAddress, ProxyConfig } from "./config.ts";
+import type { ControlAddress, ProxyConfig } from "./config.ts";
+import { workerCount } from "./config-cores.ts";
 import { describeConfig } from "./config-describe.ts";
+import { type Environment, ownVariables } from "./config-env.ts";
 import { ConfigProblems, parseProxyConfig } from "./config-parse.ts";
-import { createGrpcClient } from "./control/grpc-client.ts";
-import { createHostResolver, type HostResolver } from "./control/resolve-host.ts";
-import { NO_LIMITS } from "./control/watch-stream.ts";
+import type { GrpcClient } from "./control/grpc-client.ts";
+import { createHostResolver } from "./control/resolve-host.ts";
+import { certify, createControl } from "./control-clients.ts";
 import type { ProxyDependencies, Watched } from "./dependencies.ts";
-import { createDiscovery } from "./discovery/discovery.ts";
-import { createInboundPolicies } from "./discovery/inbound-policies.ts";
-import type { StreamSource } from "./discovery/stream-source.ts";
-import { createIdentityClient } from "./identity-client.ts";
 import { type ControlClient, createControlMetrics } from "./metrics/control-metrics.ts";
-import { createIdentityMetrics } from "./metrics/identity-metrics.ts";
+import type { ProxyIo } from "./proxy-io.ts";
 import { type AdjustableLog, createAdjustableLog } from "./proxy-log.ts";
 import type { ProxySide } from "./proxy-side.ts";
 import { loadSocketTunings } from "./socket-tunings.ts";
-import { followTrustAnchors, readTrustAnchors } from "./trust-anchors.ts";
-
-export interface ProxyIo {
-  /** Log, access log and errors. */
-  readonly stderr: (text: string) => void;
-  readonly clock: Clock;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-}
+import type { WorkerSeat } from "./workers/seat.ts";
 
 /** The two halves of the data path. */
 export interface ProxySides {
   readonly createInbound: (dependencies: ProxyDependencies) => ProxySide;
   readonly createOutbound: (dependencies: ProxyDependencies) => ProxySide;
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 const EXIT_OK = 0;
 const EXIT_INIT_FAILED = 1;
@@ -49,8 +36,6 @@ const EXIT_CONFIG_INVALID = 64;
 const WAITING_WARNING_MS = 15_000;
 /** How long the start waits for the policies of the pod's ports; it goes on without them (/ready depends on no controller). */
 const POLICIES_MS_MAX = 1000;
-const DEFAULT_BACKOFF: BackoffConfig = { minMs: 100, maxMs: 60_000, jitterRatio: 0.1 };
-const CONTROL_JITTER_RATIO = 1;
 
 /**
  * One proxy, from its environment to its exit code.
@@ -72,6 +57,7 @@ export async function liveProxy(
   io: ProxyIo,
   signal: AbortSignal,
   sides: ProxySides,
+  seat?: WorkerSeat,
 ): Promise<number> {
   let config: ProxyConfig;
   let log: AdjustableLog;
@@ -79,14 +65,21 @@ export async function liveProxy(
     const parsed = parseProxyConfig(env);
     config = parsed.config;
     log = createLog(config.logLevel, config.logFormat, io);
-    for (const warning of parsed.warnings) log.logger.warn(warning);
+    // Of several workers the main thread has said so.
+    if (!seat) for (const warning of parsed.warnings) log.logger.warn(warning);
   } catch (caught) {
     return reportInvalid(caught, io);
   }
   try {
-    return await serve(env, config, log, io, signal, sides);
+    const workers = seat || !io.spawnWorker ? 1 : workerCount(config.cores, io.processors ?? 1);
+    if (workers > 1) {
+      const { superviseWorkers } = await import("./workers/supervise.ts");
+      return await superviseWorkers({ env, config, log, io, signal, count: workers });
+    }
+    return await serve(env, config, log, io, signal, sides, seat);
   } catch (caught) {
     const error = toMeshError(caught);
+    if (seat) seat.failed(error);
     io.stderr(`Initialization failure: ${error.message}\n`);
     if (error.hint) io.stderr(`hint: ${error.hint}\n`);
     return EXIT_INIT_FAILED;
@@ -100,6 +93,7 @@ async function serve(
   io: ProxyIo,
   signal: AbortSignal,
   sides: ProxySides,
+  seat: WorkerSeat | undefined,
 ): Promise<number> {
   const shutdown = new AbortController();
   const stopped = AbortSignal.any([signal, shutdown.signal]);
@@ -120,9 +114,10 @@ async function serve(
   const resolver = createHostResolver(config.dnsServers, config.dnsTtl);
   const controlMetrics = createControlMetrics(observability.registry);
   const asked = (client: ControlClient) => controlMetrics.resolver(client, resolver);
-  const anchorsPem = await readTrustAnchors(config.identity);
-  const credentials = createProxyCredentials(config, anchorsPem, asked("identity"), observability, log, io);
+  const own = seat ? undefined : await certify(config, asked("identity"), observability, log, io);
+  const credentials: Credentials = seat?.credentials ?? own!.credentials;
   const control = createControl(config, asked, credentials, log, io);
+  const tracing = await beginTracing(config, control.client, observability, log, io);
   const dependencies: ProxyDependencies = {
     config,
     clock: io.clock,
@@ -133,13 +128,15 @@ async function serve(
     credentials,
     inboundPolicies: control.inboundPolicies,
     discovery: control.discovery,
+    ...(tracing ? { tracing: tracing.tracer } : {}),
+    ...(seat ? { shared: seat.shared } : {}),
     sockets: await loadSocketTunings(config, process.platform, (message) => log.warn(message)),
   };
   const inbound = sides.createInbound(dependencies);
   const outbound = sides.createOutbound(dependencies);
   let isReady = false;
   let adminPolicy: Watched<ServerPolicy> | undefined;
-  const admin = createAdminServer({
+  const admin = (seat?.createAdmin ?? createAdminServer)({
     listen: config.admin.listen,
     credentials,
     policy: () => adminPolicy?.current,
@@ -157,24 +154,20 @@ async function serve(
 
   let tapServer: { close(): Promise<void> } | undefined;
   try {
-    tapServer = await startTap(config, observability, credentials, log, io);
+    tapServer = seat ? undefined : await startTap(config, observability, credentials, log, io);
     await inbound.bind();
     await outbound.bind();
     const adminPort = await admin.listen();
-    log.info("meshctl proxy", {
-      version: VERSION,
-      identity: config.identity.localName,
-      capture: config.capture,
-      inbound: joinHostPort(config.inbound.listen.host, config.inbound.listen.port),
-      outbound: config.outbound.listen.map(({ host, port }) => joinHostPort(host, port)).join(","),
-      admin: joinHostPort(config.admin.listen.host, adminPort),
-    });
-    credentials.start(ended.signal);
-    const { trustAnchorsFile } = config.identity;
-    if (trustAnchorsFile !== undefined) {
-      const following = { clock: io.clock, log, signal: ended.signal };
-      void followTrustAnchors(trustAnchorsFile, anchorsPem, credentials, following);
-    }
+    if (!seat)
+      log.info("meshctl proxy", {
+        version: VERSION,
+        identity: config.identity.localName,
+        capture: config.capture,
+        inbound: joinHostPort(config.inbound.listen.host, config.inbound.listen.port),
+        outbound: config.outbound.listen.map(({ host, port }) => joinHostPort(host, port)).join(","),
+        admin: joinHostPort(config.admin.listen.host, adminPort),
+      });
+    own?.start(ended.signal);
     const policies = control.inboundPolicies.start();
     // Held as long as the proxy lives.
     adminPolicy = control.inboundPolicies.watch(config.admin.listen.port);
@@ -184,7 +177,8 @@ async function serve(
       inbound.start();
       outbound.start();
       isReady = true;
-      log.info("accepting connections");
+      if (seat) seat.serving();
+      else log.info("accepting connections");
       await abortOf(stopped);
     }
     await drain([inbound, outbound], config.shutdownGracePeriodMs, log, io.clock);
@@ -193,6 +187,7 @@ async function serve(
     ended.abort();
     inbound.close();
     outbound.close();
+    await tracing?.close();
     control.close();
     await admin.close();
     await tapServer?.close();
@@ -203,7 +198,7 @@ async function serve(
 async function startTap(
   { observe }: ProxyConfig,
   { guests }: Observability,
-  credentials: MeshCredentials,
+  credentials: Credentials,
   log: Logger,
   { clock }: ProxyIo,
 ) {
@@ -212,107 +207,33 @@ async function startTap(
   return startTapServer({ ...observe.tap, credentials, exchanges: guests, clock, log });
 }
 
-function createProxyCredentials(
-  config: ProxyConfig,
-  trustAnchorsPem: string,
-  resolver: HostResolver,
-  observability: Observability,
+/** Spans: loaded only where there is a collector. */
+async function beginTracing(
+  { observe }: ProxyConfig,
+  clientOf: (address: ControlAddress, name: ControlClient) => GrpcClient,
+  { guests, registry }: Observability,
   log: Logger,
-  io: ProxyIo,
-): MeshCredentials {
-  const { identity } = config;
-  const metrics = createIdentityMetrics(observability.registry);
-  return createCredentials({
-    localName: identity.localName,
-    trustAnchorsPem,
-    trustAnchorsOrigin: identity.trustAnchorsFile ?? "MESHCTL_PROXY_IDENTITY_TRUST_ANCHORS",
-    certify: createIdentityClient({
-      server: identity.server,
-      tokenFile: identity.tokenFile,
-      takesAnchors: identity.trustAnchorsFile === undefined,
-      resolver,
-      sourceHost: config.outbound.sourceHost,
-      ...pace(config, identity.server),
-      clock: io.clock,
-      random: io.random,
-      log,
-    }),
-    clock: io.clock,
-    random: io.random,
-    log,
-    minRefreshMs: identity.minRefreshMs,
-    maxRefreshMs: identity.maxRefreshMs,
-    onRefresh: (event) => {
-      if (event.kind === "installed") metrics.refreshed(io.clock.now(), event.expiresAtMs);
-      else metrics.failed();
-    },
-  });
-}
-
-function createControl(
-  config: ProxyConfig,
-  resolverOf: (client: ControlClient) => HostResolver,
-  credentials: MeshCredentials,
-  log: Logger,
-  io: ProxyIo,
+  { clock, random }: ProxyIo,
 ) {
-  const clientOf = (address: ControlAddress, name: ControlClient) =>
-    createGrpcClient({
-      address,
-      resolver: resolverOf(name),
-      tlsOptions: (name) => meshClientOptions(credentials, { serverName: name, expectIdentity: name }),
-      ready: credentials.ready,
-      sourceHost: config.outbound.sourceHost,
-      ...pace(config, address),
-      clock: io.clock,
-      random: io.random,
-      log,
-    });
-  const sourceOf = (client: StreamSource["client"], address: ControlAddress): StreamSource => ({
+  const config = observe.tracing;
+  if (!config) return undefined;
+  const { startTracing } = await import("./tracing/start-tracing.ts");
+  const { createSpanMetrics } = await import("./metrics/span-metrics.ts");
+  const client = clientOf(config.collector, "opentelemetry");
+  const running = await startTracing({
+    config,
     client,
-    // A controller on this host is a test or a debugger: its streams are not bounded.
-    limits: address.name === undefined ? NO_LIMITS : config.controlStream,
-    backoff: pace(config, address).backoff,
-    clock: io.clock,
-    random: io.random,
+    metrics: createSpanMetrics(registry),
+    clock,
+    random,
     log,
   });
-  const destinationClient = clientOf(config.destination.server, "destination");
-  const policyClient = clientOf(config.policy.server, "policy");
-  const policy = sourceOf(policyClient, config.policy.server);
-  const inboundPolicies = createInboundPolicies(config, policy);
-  const discovery = createDiscovery({
-    config,
-    destination: sourceOf(destinationClient, config.destination.server),
-    policy,
-    resolver: resolverOf("dst"),
-  });
-  return {
-    inboundPolicies,
-    discovery,
-    close() {
-      inboundPolicies.close();
-      discovery.close();
-      destinationClient.close();
-      policyClient.close();
-    },
-  };
-}
-
-/** Controllers on this host are dialled at the pace of the application, others at that of the network. */
-function pace({ inbound, outbound }: ProxyConfig, address: ControlAddress) {
-  const side = address.name === undefined ? inbound : outbound;
-  const backoff = side.connectBackoff ?? DEFAULT_BACKOFF;
-  // A control plane that restarts ends the streams of every proxy at once: with the usual tenth they would all be back within
-  // milliseconds of each other.
-  return {
-    connectTimeoutMs: side.connectTimeoutMs,
-    backoff: { ...backoff, jitterRatio: Math.max(backoff.jitterRatio, CONTROL_JITTER_RATIO) },
-  };
+  guests.add(running.tracer);
+  return running;
 }
 
 async function firstCertificate(
-  credentials: MeshCredentials,
+  credentials: Credentials,
   stopped: AbortSignal,
   log: Logger,
   clock: Clock,
@@ -370,8 +291,4 @@ function reportInvalid(caught: unknown, io: ProxyIo): number {
 
 function createLog(level: string, format: "plain" | "json", io: ProxyIo): AdjustableLog {
   return createAdjustableLog({ level, format, write: io.stderr, now: () => io.clock.now() });
-}
-
-function ownVariables(env: Environment): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => /^(MESHCTL|LINKERD2)_PROXY_/.test(name)));
 }

@@ -5,13 +5,13 @@ import type { Logger } from "../../base/log.ts";
 import type { Credentials } from "../../identity/credentials.ts";
 import type { ServerPolicy } from "../../policy/inbound.ts";
 import type { ListenAddress } from "../config.ts";
-import type { Observability } from "./observability.ts";
+import type { AdminSources } from "./admin-sources.ts";
 
 export interface AdminServerOptions {
   readonly listen: ListenAddress;
   /** Answers mesh TLS on the port; absent: plain HTTP alone. */
   readonly credentials?: Pick<Credentials, "localName" | "current">;
-  readonly observability: Observability;
+  readonly observability: AdminSources;
   readonly clock: Clock;
   readonly log: Logger;
   /** True once the first certificate is installed. */

@@ -14,6 +14,7 @@ import { type BalancerBooks, createBalancerMetrics } from "../metrics/balancer-m
 import { createConnectionMetrics } from "../metrics/connection-metrics.ts";
 import { createExchangeMetrics } from "../metrics/exchange-metrics.ts";
 import { createTransportMetrics } from "../metrics/transport-metrics.ts";
+import { type AdminSources, readRing } from "./admin-sources.ts";
 
 export interface ObservabilityOptions {
   readonly clock: Clock;
@@ -33,7 +34,7 @@ export interface ObservabilityOptions {
 }
 
 /** Everything that watches the proxy's traffic, and the one recorder that tells it. */
-export interface Observability {
+export interface Observability extends AdminSources {
   readonly recorder: Recorder;
   readonly ring: RecordRing;
   readonly windows: Windows;
@@ -93,5 +94,18 @@ export function createObservability(options: ObservabilityOptions): Observabilit
     },
   });
   const balancers = createBalancerMetrics(registry, clock);
-  return { recorder, ring, windows, tap, guests, registry, balancers, version, identity };
+  return {
+    recorder,
+    ring,
+    windows,
+    tap,
+    guests,
+    registry,
+    balancers,
+    version,
+    identity,
+    readMetrics: () => registry.render(),
+    readStats: (windowMs) => windows.reply(windowMs),
+    readRecords: (query) => readRing(ring, query),
+  };
 }

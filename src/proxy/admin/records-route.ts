@@ -1,7 +1,7 @@
 import { tryParseGoDuration } from "../../base/duration.ts";
 import { MeshError } from "../../base/error.ts";
 import type { CoverageLine } from "../../observe/exchange.ts";
-import { matchTap, parseTapQuery, type TapFilter, tapSubject } from "../../observe/tap-filter.ts";
+import { parseTapQuery, type TapFilter } from "../../observe/tap-filter.ts";
 import { type AdminCall, sendText } from "./admin-call.ts";
 
 /**
@@ -9,8 +9,8 @@ import { type AdminCall, sendText } from "./admin-call.ts";
  * CoverageLine. `since` is a duration back from now, or milliseconds since the epoch; `limit` keeps the newest. The filters of
  * `/tap` apply too.
  */
-export function serveRecords({ response, url, options }: AdminCall) {
-  const { ring, version, identity } = options.observability;
+export async function serveRecords({ response, url, options }: AdminCall): Promise<void> {
+  const { version, identity } = options.observability;
   const sinceText = url.searchParams.get("since");
   const sinceMs = sinceText === null ? 0 : parseSince(sinceText, options.clock.now());
   if (sinceMs === undefined) {
@@ -33,11 +33,8 @@ export function serveRecords({ response, url, options }: AdminCall) {
     if (!(error instanceof MeshError)) throw error;
     return sendText(response, 400, `${error.message}\n`);
   }
-  const answer = ring.read({
-    sinceMs,
-    isWanted: (exchange) => matchTap(filter, tapSubject(exchange), true) === "yes",
-    ...(limitText === null ? {} : { limit: Number(limitText) }),
-  });
+  const limit = limitText === null ? undefined : Number(limitText);
+  const answer = await options.observability.readRecords({ sinceMs, limit, filter });
   const coverage: CoverageLine = {
     coverage: {
       fromMs: answer.fromMs,

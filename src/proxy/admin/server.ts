@@ -97,16 +97,16 @@ async function dispatch(
   await route.serve({ request, response, url, options });
 }
 
-function serveMetrics({ request, response, options }: AdminCall): Promise<void> {
-  const text = options.observability.registry.render();
+async function serveMetrics({ request, response, options }: AdminCall): Promise<void> {
+  const text = await options.observability.readMetrics();
   const wantsGzip = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
   const headers = { "content-type": PROM_CONTENT_TYPE };
   if (!wantsGzip) {
     response.writeHead(200, { ...headers, "content-length": Buffer.byteLength(text) });
     response.end(text);
-    return Promise.resolve();
+    return;
   }
-  return new Promise((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     gzip(text, (error, packed) => {
       if (error) return reject(error);
       response.writeHead(200, { ...headers, "content-encoding": "gzip", "content-length": packed.length });

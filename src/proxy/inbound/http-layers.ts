@@ -174,7 +174,13 @@ function isLimited(
   if (!rateLimit) return false;
   let limiter = limiters.get(rateLimit);
   if (!limiter) {
-    limiter = new RateLimiter(rateLimit);
+    const shared = deps.shared && {
+      buckets: deps.shared.buckets,
+      clock: deps.clock,
+      // What the limit is, and on which port: a policy that changes it begins anew.
+      key: `${context.target.port} ${metaKey(rateLimit.meta)} ${rateLimit.total} ${rateLimit.perIdentity}`,
+    };
+    limiter = new RateLimiter(rateLimit, shared);
     limiters.set(rateLimit, limiter);
   }
   const scope = limiter.check(context.peer.identity, deps.clock.monotonic());

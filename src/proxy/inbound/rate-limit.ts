@@ -1,9 +1,19 @@
+import type { Clock } from "../../base/clock.ts";
 import type { RateLimit } from "../../policy/inbound.ts";
+import type { SharedBuckets } from "../workers/shared-buckets.ts";
 
 /** Buckets of identities that were not seen for this long are forgotten, ms: after one period they are full anyway. */
 const FORGET_MS = 10_000;
 /** Identities that have a bucket of their own at once; beyond it the idle ones go first, then the map starts anew. */
 const IDENTITIES_MAX = 10_000;
+
+/** The buckets of all workers, and this limit's place among them. */
+export interface SharedRateLimit {
+  readonly buckets: SharedBuckets;
+  readonly key: string;
+  /** Its wall clock: monotonic ones of threads have nothing in common. */
+  readonly clock: Clock;
+}
 
 /**
  * Limits requests by the generic cell rate algorithm: period 1 s, burst as large as the rate.
@@ -14,12 +24,15 @@ const IDENTITIES_MAX = 10_000;
  */
 export class RateLimiter {
   readonly #policy: RateLimit;
+  readonly #shared: SharedRateLimit | undefined;
   #total = 0;
   readonly #byOverride: number[];
   readonly #byIdentity = new Map<string, number>();
 
-  constructor(policy: RateLimit) {
+  /** @param shared where the workers of a proxy that has several count together */
+  constructor(policy: RateLimit, shared?: SharedRateLimit) {
     this.#policy = policy;
+    this.#shared = shared;
     this.#byOverride = policy.overrides.map(() => 0);
   }
 
@@ -29,6 +42,7 @@ export class RateLimiter {
    * @returns which limit the request is over, or undefined when it may pass
    */
   check(identity: string, now: number): "total" | "identity" | undefined {
+    if (this.#shared) return this.#checkShared(identity, this.#shared);
     const total = advance(this.#total, this.#policy.total, now);
     if (total === undefined) return "total";
     this.#total = total;
@@ -44,6 +58,18 @@ export class RateLimiter {
     if (next === undefined) return "identity";
     if (this.#policy.perIdentity > 0) this.#remember(identity, next, now);
     return undefined;
+  }
+
+  #checkShared(identity: string, { buckets, key, clock }: SharedRateLimit): "total" | "identity" | undefined {
+    const now = clock.now();
+    const { total, perIdentity, overrides } = this.#policy;
+    if (!buckets.take(`${key} total`, total, now)) return "total";
+    const override = overrides.findIndex((each) => each.identities.has(identity));
+    const isIn =
+      override >= 0
+        ? buckets.take(`${key} override ${override}`, overrides[override]!.requestsPerSecond, now)
+        : buckets.take(`${key} of ${identity}`, perIdentity, now);
+    return isIn ? undefined : "identity";
   }
 
   #remember(identity: string, next: number, now: number): void {

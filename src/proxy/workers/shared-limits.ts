@@ -1,0 +1,32 @@
+import { type InFlightCount, SharedCount } from "../layers/in-flight-count.ts";
+import { createSharedBucketsMemory, SharedBuckets, type SharedBucketsMemory } from "./shared-buckets.ts";
+
+/** Memory that the workers of one proxy share, so that its limits hold for the pod. */
+export interface SharedMemory {
+  readonly buckets: SharedBucketsMemory;
+  readonly inboundInFlight: SharedArrayBuffer;
+  readonly outboundInFlight: SharedArrayBuffer;
+}
+
+/** What a worker makes of it. */
+export interface SharedLimits {
+  readonly buckets: SharedBuckets;
+  readonly inboundInFlight: InFlightCount;
+  readonly outboundInFlight: InFlightCount;
+}
+
+export function createSharedMemory(): SharedMemory {
+  return {
+    buckets: createSharedBucketsMemory(),
+    inboundInFlight: new SharedArrayBuffer(4),
+    outboundInFlight: new SharedArrayBuffer(4),
+  };
+}
+
+export function openSharedLimits(memory: SharedMemory): SharedLimits {
+  return {
+    buckets: new SharedBuckets(memory.buckets),
+    inboundInFlight: new SharedCount(memory.inboundInFlight),
+    outboundInFlight: new SharedCount(memory.outboundInFlight),
+  };
+}
