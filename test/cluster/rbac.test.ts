@@ -46,7 +46,7 @@ claim(
         audit = await readAudit();
         return ACCOUNTS.every((name) => needed(name).every((right) => usedBy(name).has(right)));
       },
-      60_000,
+      LIMIT_MS,
     ).catch(() => {
       // The comparison below tells which are missing.
     });
