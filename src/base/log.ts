@@ -28,6 +28,8 @@ export interface LoggerOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly fields?: LogFields;
+  /** What the lines are about: a member of JSON lines. */
+  readonly target?: string;
 }
 
 /** A logger of one line an event: plain (`2026-01-02T03:04:05.678Z WARN message key=value`) or JSON. */
@@ -39,7 +41,7 @@ export function createLogger(options: LoggerOptions): Logger {
     const timestamp = new Date(options.now()).toISOString();
     if (options.format === "json") {
       options.write(
-        `${JSON.stringify({ timestamp, level: level.toUpperCase(), fields: { message, ...all } })}\n`,
+        `${JSON.stringify({ timestamp, level: level.toUpperCase(), fields: { message, ...all }, target: options.target })}\n`,
       );
       return;
     }

@@ -18,6 +18,7 @@ import { readIdentity } from "./config-identity.ts";
 import { ignoredWarnings } from "./config-ignored.ts";
 import { readObserve } from "./config-observe.ts";
 import { readSockets } from "./config-sockets.ts";
+import { tryParseLogFilter } from "./log-filter.ts";
 
 export interface ParsedProxyConfig {
   readonly config: ProxyConfig;
@@ -70,7 +71,7 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
       "LOG",
       "info",
       "log directives, such as info or warn,meshctl=debug",
-      tryParseLogLevel,
+      (text) => tryParseLogFilter(text)?.text,
     ),
     logFormat: reader.choice("LOG_FORMAT", "plain", ["plain", "json"]),
     accessLog: readAccessLog(reader, warnings),
@@ -193,24 +194,6 @@ function readAccessLog(reader: ConfigReader, warnings: string[]): ProxyConfig["a
     warnings.push(`${found.name}="${found.value}": expected apache or json; the access log is off`);
   }
   return "off";
-}
-
-/**
- * One level out of filter directives (`warn,linkerd=info,[{headers}]=off`): this proxy has one logger, so its own target wins,
- * then the bare level. Directives for other targets say nothing about us.
- */
-function tryParseLogLevel(text: string): string | undefined {
-  let bare: string | undefined;
-  let own: string | undefined;
-  for (const directive of text.split(/,(?![^[]*\])/)) {
-    const match = /^(?:([^=]+)=)?([a-z]+)$/i.exec(directive.trim());
-    const level = match?.[2]?.toLowerCase();
-    if (!match || !level || !["off", "error", "warn", "info", "debug", "trace"].includes(level))
-      return undefined;
-    if (match[1] === undefined) bare = level;
-    else if (match[1] === "meshctl" || match[1] === "linkerd") own = level;
-  }
-  return own ?? bare ?? "info";
 }
 
 function tryParseSuffix(text: string): string | undefined {

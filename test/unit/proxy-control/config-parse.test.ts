@@ -265,17 +265,43 @@ test("explicit capture is read", () => {
   assert.deepEqual(config.dnsServers, ["127.5.0.10:5353", "127.5.0.11"]);
 });
 
-for (const [directives, level] of [
-  ["debug", "debug"],
-  ["warn,linkerd=info,hickory=error", "info"],
-  ["warn,linkerd=info,[{headers}]=off,[{request}]=off", "info"],
-  ["info,meshctl=trace", "trace"],
-  ["off", "off"],
-  ["hickory=debug", "info"],
-] as const) {
-  test(`log directives ${directives} mean ${level}`, () =>
-    assert.equal(parse({ LOG: directives }).logLevel, level));
-}
+test("log directives are kept as they are, once they can be read", () => {
+  const directives = "warn,linkerd=info,[{headers}]=off,[{request}]=off";
+  assert.equal(parse({ LOG: directives }).logLevel, directives);
+  assert.equal(parse({}).logLevel, "info");
+});
+
+test("what is said of traffic beyond the defaults is off unless asked for", () => {
+  assert.deepEqual(parse({}).observe, {
+    inboundAuthorityLabels: false,
+    hostnameLabels: false,
+    tap: undefined,
+    tracing: undefined,
+  });
+  const { observe } = parse({
+    INBOUND_METRICS_AUTHORITY_LABELS: "unsafe",
+    OUTBOUND_METRICS_HOSTNAME_LABELS: "true",
+    TAP_SVC_NAME: "tap.viz.serviceaccount.identity.meshctl.cluster.local",
+    TRACE_COLLECTOR_SVC_ADDR: "collector.tracing:4317",
+    TRACE_COLLECTOR_SVC_NAME: "collector.tracing.serviceaccount.identity.meshctl.cluster.local",
+    TRACE_SAMPLING_RATIO: "0.1",
+    TRACE_SERVICE_NAME: "web",
+  });
+  assert.ok(observe.inboundAuthorityLabels && observe.hostnameLabels);
+  assert.deepEqual(observe.tap?.listen, { host: "0.0.0.0", port: 4190 });
+  assert.deepEqual(
+    [observe.tracing?.collector.host, observe.tracing?.samplingRatio, observe.tracing?.serviceName],
+    ["collector.tracing", 0.1, "web"],
+  );
+});
+
+test("a collector elsewhere needs a name, and a ratio is at most 1", () => {
+  assert.throws(
+    () => parse({ TRACE_COLLECTOR_SVC_ADDR: "collector.tracing:4317", TRACE_SAMPLING_RATIO: "2" }),
+    (error: Error) =>
+      /TRACE_COLLECTOR_SVC_NAME/.test(error.message) && /TRACE_SAMPLING_RATIO="2"/.test(error.message),
+  );
+});
 
 test("port sets take ranges and blanks", () => {
   assert.deepEqual(
@@ -290,14 +316,13 @@ test("what is not honoured is said, unless its value changes nothing", () => {
       CORES: "1",
       INGRESS_MODE: "true",
       IDENTITY_DIR: "/x",
-      TAP_SVC_NAME: "tap",
       PROTS: "1",
       ACCESS_LOG: "xml",
     }),
   );
   assert.deepEqual(warnings, [
     'MESHCTL_PROXY_ACCESS_LOG="xml": expected apache or json; the access log is off',
-    "set, but not honoured by this version: MESHCTL_PROXY_INGRESS_MODE, MESHCTL_PROXY_TAP_SVC_NAME",
+    "set, but not honoured by this version: MESHCTL_PROXY_INGRESS_MODE",
     "set, but unknown (a typing error?): MESHCTL_PROXY_PROTS",
   ]);
 });

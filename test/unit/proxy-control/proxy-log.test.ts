@@ -31,6 +31,29 @@ test("log level changes for the logger and the children that it already has", ()
   assert.equal(level.get(), "off");
 });
 
+test("parts of the proxy have levels of their own, and JSON lines say which part writes", () => {
+  const lines: { level: string; target: string; fields: { message: string } }[] = [];
+  const log = createAdjustableLog({
+    level: "warn,meshctl::outbound=debug",
+    format: "json",
+    write: (line) => lines.push(JSON.parse(line)),
+    now: () => 0,
+  });
+  log.logger.info("a");
+  log.part("inbound").info("b");
+  log.part("outbound").child({ n: 1 }).debug("c");
+  log.level.set("off,linkerd::inbound=info");
+  log.part("inbound").info("d");
+  log.part("outbound").error("e");
+  assert.deepEqual(
+    lines.map(({ target, fields }) => [target, fields.message]),
+    [
+      ["meshctl::outbound", "c"],
+      ["meshctl::inbound", "d"],
+    ],
+  );
+});
+
 test("unknown log level is refused and changes nothing", () => {
   const { level } = createAdjustableLog({ level: "info", format: "plain", write: () => {}, now: () => 0 });
   assert.throws(
