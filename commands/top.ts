@@ -5,15 +5,23 @@ import { findTapTargets, streamTap } from "../src/collect/tap.ts";
 import { readTapLine } from "../src/collect/tap-query.ts";
 import { TopTable } from "../src/observe/top-rows.ts";
 import { indexPods } from "../src/observe/workload.ts";
-import { NAMESPACE_FLAG, SELECTOR_FLAG, TAP_FILTER_FLAGS } from "../src/views/live-flags.ts";
-import { renderTopTable, topEnds } from "../src/views/top-cells.ts";
+import {
+  NAMESPACE_FLAG,
+  outputFlag,
+  SELECTOR_FLAG,
+  TAP_FILTER_FLAGS,
+  TOP_FORMATS,
+} from "../src/views/live-flags.ts";
+import { parseViewFormat } from "../src/views/mesh-view.ts";
+import { printOnce } from "../src/views/show-view.ts";
+import { topData, topEnds, topTables } from "../src/views/top-cells.ts";
 
 export const command: Command = {
   name: "top",
   summary: "the busiest requests, live",
   description:
-    "Groups requests by who asked whom for what, from the proxies of the selected pods. On a terminal the table lives until q; elsewhere\n" +
-    "it is printed once, after it has listened for --for. Needs the permission pods/portforward.",
+    "Groups requests by who asked whom for what, from the proxies of the selected pods. Ids in paths are one: /users/:id. On a terminal\n" +
+    "the table lives until q; elsewhere it is printed once, after it has listened for --for. Needs the permission pods/portforward.",
   arguments: [
     {
       name: "resource",
@@ -29,10 +37,16 @@ export const command: Command = {
     { name: "hide-sources", type: "boolean", summary: "one row for all sources" },
     { name: "routes", type: "boolean", summary: "by route instead of by method and path" },
     {
+      name: "raw-paths",
+      type: "boolean",
+      summary: "each path as it is, instead of one row for all ids in it; on a terminal, press g",
+    },
+    outputFlag(TOP_FORMATS),
+    {
       name: "for",
       type: "duration",
       default: "5s",
-      summary: "how long to listen where stdout is no terminal",
+      summary: "how long to listen where stdout is no terminal, or with --output",
     },
     SELECTOR_FLAG,
   ],
@@ -42,6 +56,7 @@ export const command: Command = {
   ],
   async run(options, args, context) {
     const { console, signal } = context;
+    const format = parseViewFormat(options.output as string | undefined, TOP_FORMATS);
     // A wrong line fails before a cluster is looked for.
     readTapLine(options, args, "default", false);
     const kube = await openCluster(context);
@@ -53,7 +68,7 @@ export const command: Command = {
       const targets = await findTapTargets(kube, query, signal);
       const index = indexPods(targets.known);
       const table = new TopTable(keys);
-      const live = console.stdout.isTty;
+      const live = console.stdout.isTty && format.kind === "table";
       let notice: string | undefined;
       const streams = streamTap(
         kube,
@@ -79,17 +94,23 @@ export const command: Command = {
           console,
           signal: AbortSignal.any([signal, failed.signal]),
           keys,
-          rows: (sort) => table.rows(sort),
+          rows: (sort, paths) => table.rows(sort, paths),
           notice: () => notice,
+          footer: `${targets.pods.length} ${targets.pods.length === 1 ? "proxy" : "proxies"} asked`,
           ended: streams,
         });
       } else {
         // The streams' sockets keep the process alive while it listens.
         const timeUp = sleep(systemClock, options.for as number, either).catch(() => {});
         await Promise.race([streams, timeUp]);
-        const rows = table.rows();
-        if (rows.length === 0) console.stderr.write("No requests found.\n");
-        else console.stdout.write(renderTopTable(rows, keys));
+        const rows = table.rows("count", options.rawPaths === true ? "raw" : "grouped");
+        const view = {
+          tables: topTables(rows, keys),
+          data: topData(rows, keys),
+          empty: "No requests found.\n",
+          notices: [],
+        };
+        printOnce(console, view, format);
       }
       stop.abort();
       await streams;

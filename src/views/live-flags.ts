@@ -36,6 +36,7 @@ export const SELECTOR_FLAG: FlagSpec = {
 /** Formats of views; `wide` and `csv` where they mean something. */
 export const STAT_FORMATS = ["table", "wide", "json", "yaml", "csv", "jsonpath"] as const;
 export const EDGES_FORMATS = ["table", "wide", "json", "yaml", "jsonpath"] as const;
+export const TOP_FORMATS = ["table", "json", "yaml", "csv", "jsonpath"] as const;
 export const PLAIN_FORMATS = ["table", "json", "yaml", "jsonpath"] as const;
 
 /** `-o` of a view that has these formats; read with `parseViewFormat`. */

@@ -26,7 +26,8 @@ export async function showView(options: ShowViewOptions): Promise<void> {
   printOnce(console, await collect(signal), format);
 }
 
-function printOnce(console: Console, view: MeshView, format: ViewFormat): void {
+/** A view as text on stdout, what it lacks on stderr. */
+export function printOnce(console: Console, view: MeshView, format: ViewFormat): void {
   const { stdout, stderr } = console;
   const isTable = format.kind === "table" || format.kind === "wide";
   if (isTable && view.tables.length === 0) stderr.write(view.empty);

@@ -2,6 +2,7 @@ import { trySplitHostPort } from "../base/ip.ts";
 import type { Exchange } from "../observe/exchange.ts";
 import type { TopKeys, TopRow } from "../observe/top-rows.ts";
 import type { PodFacts, PodIndex } from "../observe/workload.ts";
+import type { TableContent } from "./mesh-view.ts";
 import { type Column, renderTable } from "./table.ts";
 
 /** Names of both ends of an exchange: pods where they are known, else addresses without their ports. */
@@ -42,10 +43,31 @@ export function topCells(
   return { columns, cells };
 }
 
+export function topTables(rows: readonly TopRow[], keys: TopKeys): readonly TableContent[] {
+  if (rows.length === 0) return [];
+  const { columns, cells } = topCells(rows, keys);
+  return [{ columns, rows: cells }];
+}
+
+/** Rows as JSON and the like have them, times in milliseconds. */
+export function topData(rows: readonly TopRow[], keys: TopKeys): readonly object[] {
+  return rows.map((row) => ({
+    ...(keys.hideSources ? {} : { source: row.source }),
+    destination: row.destination,
+    ...(keys.routes ? { route: row.route } : { method: row.method, path: row.path }),
+    count: row.count,
+    best_ms: row.bestUs / 1000,
+    worst_ms: row.worstUs / 1000,
+    last_ms: row.lastUs / 1000,
+    success: row.successes / row.count,
+  }));
+}
+
 /** The table as text, for pipes. */
 export function renderTopTable(rows: readonly TopRow[], keys: TopKeys): string {
-  const { columns, cells } = topCells(rows, keys);
-  return renderTable(columns, cells, 2);
+  return topTables(rows, keys)
+    .map((table) => renderTable(table.columns, table.rows, 2))
+    .join("");
 }
 
 /** Whole microseconds below 1 ms, whole milliseconds below 1 s, whole seconds above. */

@@ -1,25 +1,27 @@
 import chalk from "chalk";
-import { Box, Text, useApp, useInput, useWindowSize } from "ink";
+import { Box, type Key, Text, useApp, useInput, useWindowSize } from "ink";
 import { createElement as h, type ReactElement, useEffect, useState } from "react";
 import type { Console } from "../cli/console.ts";
 import type { TopKeys, TopRow, TopSort } from "../observe/top-rows.ts";
 import { showScreen } from "./show-screen.ts";
 import { renderTable } from "./table.ts";
 import { topCells } from "./top-cells.ts";
+import { topDetail } from "./top-detail.ts";
+import { pressTopKey, TOP_START, type TopKey, type TopState } from "./top-keys.ts";
 
 const REDRAW_MS = 200;
-const SCROLL_CELLS = 5;
-const SORTS: readonly TopSort[] = ["count", "worst", "success"];
-/** Lines that are not rows: two hints, a blank, the header, the notice. */
+/** Lines that are no rows: two hints, a blank, the header, the footer. */
 const FRAME_LINES = 5;
 
 export interface TopScreenOptions {
   readonly console: Console;
   readonly signal: AbortSignal;
   readonly keys: TopKeys;
-  readonly rows: (sort: TopSort) => readonly TopRow[];
+  readonly rows: (sort: TopSort, paths: "raw" | "grouped") => readonly TopRow[];
   /** The latest notice: a proxy that is silent, lines that were lost. */
   readonly notice: () => string | undefined;
+  /** How many proxies stream. */
+  readonly footer: string;
   /** Resolves when no stream is left. */
   readonly ended: Promise<void>;
 }
@@ -29,31 +31,19 @@ export async function showTopScreen(options: TopScreenOptions): Promise<void> {
   await showScreen(h(TopScreen, options), options.console, options.signal, { alternateScreen: true });
 }
 
-/**
- *   running --p--> paused --p--> running      q, Ctrl-C: leaves
- *   a, left / d, right: scroll by five cells   s: next order
- */
 function TopScreen(options: TopScreenOptions): ReactElement {
   const { exit } = useApp();
   const { rows: height, columns: width } = useWindowSize();
-  const [scroll, setScroll] = useState(0);
-  const [sort, setSort] = useState<TopSort>("count");
-  const [paused, setPaused] = useState(false);
+  const [state, setState] = useState<TopState>(TOP_START);
   const [ended, setEnded] = useState(false);
   const [rows, setRows] = useState<readonly TopRow[]>([]);
-  const press = (letter: string): void => {
-    if (letter === "q") exit();
-    else if (letter === "a") setScroll((cells) => Math.max(0, cells - SCROLL_CELLS));
-    else if (letter === "d") setScroll((cells) => cells + SCROLL_CELLS);
-    else if (letter === "p") setPaused((now) => !now);
-    else if (letter === "s") setSort((now) => SORTS[(SORTS.indexOf(now) + 1) % SORTS.length]!);
-  };
+  const { sort, grouped, paused } = state;
   useInput((input, key) => {
-    if (key.leftArrow) press("a");
-    else if (key.rightArrow) press("d");
-    // Keys that were pressed quickly arrive as one text.
-    else for (const letter of input) press(letter);
+    setState((now) => keysOf(input, key).reduce((next, one) => pressTopKey(next, one, rows.length), now));
   });
+  useEffect(() => {
+    if (state.done) exit();
+  }, [state.done, exit]);
   useEffect(() => {
     let gone = false;
     const over = options.ended.catch(() => {});
@@ -66,47 +56,92 @@ function TopScreen(options: TopScreenOptions): ReactElement {
   }, [options.ended]);
   useEffect(() => {
     if (paused) return;
-    setRows(options.rows(sort));
-    const timer = setInterval(() => setRows(options.rows(sort)), REDRAW_MS);
+    const refresh = (): void => setRows(options.rows(sort, grouped ? "grouped" : "raw"));
+    refresh();
+    const timer = setInterval(refresh, REDRAW_MS);
     return () => clearInterval(timer);
-  }, [paused, sort, options]);
+  }, [paused, sort, grouped, options]);
   const notice = ended ? "every stream has ended; press q to quit" : options.notice();
-  return h(TopFrame, { rows, keys: options.keys, scroll, sort, paused, notice, height, width });
+  return h(TopFrame, { rows, keys: options.keys, state, notice, footer: options.footer, height, width });
+}
+
+/** Keys that were pressed quickly arrive as one text. */
+function keysOf(input: string, key: Key): readonly TopKey[] {
+  if (key.leftArrow) return [{ name: "left" }];
+  if (key.rightArrow) return [{ name: "right" }];
+  if (key.upArrow) return [{ name: "up" }];
+  if (key.downArrow) return [{ name: "down" }];
+  if (key.return) return [{ name: "enter" }];
+  if (key.escape) return [{ name: "escape" }];
+  if (key.backspace || key.delete) return [{ name: "backspace" }];
+  if (key.ctrl || key.meta) return [];
+  return [...input].map((letter) => ({ letter }));
 }
 
 export interface TopFrameProps {
   readonly rows: readonly TopRow[];
   readonly keys: TopKeys;
-  /** Cells that are scrolled to the left. */
-  readonly scroll: number;
-  readonly sort: TopSort;
-  readonly paused: boolean;
+  readonly state: TopState;
   readonly notice: string | undefined;
+  readonly footer: string;
   readonly height: number;
   readonly width: number;
 }
 
 /** One picture of the screen. */
 export function TopFrame(props: TopFrameProps): ReactElement {
-  const { rows, keys, scroll, sort, paused, notice, height, width } = props;
-  const { columns, cells } = topCells(rows.slice(0, Math.max(1, height - FRAME_LINES)), keys);
+  const { keys, state, notice, footer, height, width } = props;
+  const rows = props.rows.filter((row) => hasText(row, state.filter));
+  const chosen = state.chosen === undefined ? undefined : Math.min(state.chosen, rows.length - 1);
+  const chosenRow = chosen === undefined ? undefined : rows[chosen];
+  const detail = state.detail && chosenRow ? ["", ...topDetail(chosenRow, width)] : [];
+  const room = Math.max(1, height - FRAME_LINES - (notice === undefined ? 0 : 1) - detail.length);
+  // The chosen row stays in sight.
+  const first = chosen === undefined ? 0 : Math.max(0, Math.min(chosen - room + 1, rows.length - room));
+  const { columns, cells } = topCells(rows.slice(first, first + room), keys);
   const [header = "", ...lines] = renderTable(columns, cells, 2).trimEnd().split("\n");
-  const cut = (line: string): string => [...line].slice(scroll, scroll + width).join("");
+  const cut = (line: string): string => [...line].slice(state.scroll, state.scroll + width).join("");
+  const line = (key: string, text: string, more: object = {}): ReactElement =>
+    h(Text, { key, wrap: "truncate", ...more }, text === "" ? " " : text);
   return h(
     Box,
     { flexDirection: "column" },
-    h(
-      Text,
-      { wrap: "truncate" },
-      `(press q to quit, p to ${paused ? "go on" : "pause"}, s to sort: ${sort})`,
+    line("keys", firstHint(state)),
+    line(
+      "scroll",
+      "(press a/LeftArrowKey to scroll left, d/RightArrowKey to scroll right; Up, Down, Enter for details)",
     ),
-    h(Text, { wrap: "truncate" }, "(press a/LeftArrowKey to scroll left, d/RightArrowKey to scroll right)"),
-    h(Text, null, " "),
-    h(Text, { bold: true, wrap: "truncate" }, cut(header)),
-    ...lines.map((line, index) => h(Text, { key: index, wrap: "truncate" }, colourRate(cut(line)))),
-    rows.length === 0 ? h(Text, { key: "empty", dimColor: true }, "waiting for requests ...") : null,
-    notice === undefined ? null : h(Text, { key: "notice", color: "yellow", wrap: "truncate" }, notice),
+    line("blank", ""),
+    line("header", cut(header), { bold: true }),
+    ...lines.map((text, index) =>
+      line(`row${index}`, colourRate(cut(text)), { inverse: first + index === chosen }),
+    ),
+    rows.length === 0
+      ? line("empty", props.rows.length === 0 ? "waiting for requests ..." : "no row has this text", {
+          dimColor: true,
+        })
+      : null,
+    ...detail.map((text, index) => line(`detail${index}`, text)),
+    notice === undefined ? null : line("notice", notice, { color: "yellow" }),
+    line("footer", footerText(rows.length, lines.length, first, footer), { dimColor: true }),
   );
+}
+
+function firstHint(state: TopState): string {
+  if (state.typing) return `filter: ${state.filter}_ (Enter to keep it, Escape to leave it)`;
+  const filter = state.filter === "" ? "/ to filter" : `/ to filter: "${state.filter}"`;
+  const paths = state.grouped ? "g for raw paths" : "g to group paths";
+  return `(press q to quit, p to ${state.paused ? "go on" : "pause"}, s to sort: ${state.sort}, ${filter}, ${paths})`;
+}
+
+function footerText(all: number, shown: number, first: number, footer: string): string {
+  const which = shown === all ? `${all} rows` : `rows ${first + 1} to ${first + shown} of ${all}`;
+  return `${which}; ${footer}`;
+}
+
+function hasText(row: TopRow, text: string): boolean {
+  if (text === "") return true;
+  return [row.source, row.destination, row.method, row.path, row.route].some((part) => part.includes(text));
 }
 
 function colourRate(line: string): string {

@@ -63,6 +63,36 @@ test("top sorts by count, by the worst time or by the lowest success rate", () =
 test("top folds rows beyond its limit into one", () => {
   const table = new TopTable({ hideSources: true, routes: false });
   for (let id = 0; id < 1500; id++) table.add(ended({ path: `/item/${id}` }), "", "x");
-  const rows = table.rows();
+  const rows = table.rows("count", "raw");
   assert.deepEqual([rows.length, rows[0]!.path, rows[0]!.count], [1001, "other", 500]);
+});
+
+test("top has one row for all ids in a path, and each path as it is beside", () => {
+  const table = new TopTable({ hideSources: true, routes: false });
+  for (const id of [1, 2, 3]) table.add(ended({ path: `/users/${id}?x=1` }), "", "x");
+  const paths = (which: "raw" | "grouped") =>
+    table.rows("count", which).map(({ path, count }) => [path, count]);
+  assert.deepEqual(paths("grouped"), [["/users/:id", 3]]);
+  assert.deepEqual(paths("raw"), [
+    ["/users/1", 1],
+    ["/users/2", 1],
+    ["/users/3", 1],
+  ]);
+});
+
+test("top keeps how many ended with each status, and the latest five", () => {
+  const table = new TopTable({ hideSources: true, routes: false });
+  for (let id = 1; id <= 7; id++) table.add(ended({ id, status: id === 7 ? 503 : 200 }), "", "x");
+  const [row] = table.rows();
+  assert.deepEqual(
+    [...row!.statuses],
+    [
+      [200, 6],
+      [503, 1],
+    ],
+  );
+  assert.deepEqual(
+    row!.recent.map(({ id }) => id),
+    [3, 4, 5, 6, 7],
+  );
 });

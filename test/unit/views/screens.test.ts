@@ -14,6 +14,7 @@ import type { MeshView } from "../../../src/views/mesh-view.ts";
 import { statTables } from "../../../src/views/stat-table.ts";
 import { renderTable } from "../../../src/views/table.ts";
 import { formatUs, renderTopTable, topEnds } from "../../../src/views/top-cells.ts";
+import { TOP_START } from "../../../src/views/top-keys.ts";
 import { showTopScreen, TopFrame } from "../../../src/views/top-screen.ts";
 import { showWatchScreen, WatchFrame } from "../../../src/views/watch-screen.ts";
 import { FakeClock } from "../../support/clock.ts";
@@ -39,6 +40,12 @@ function topRow(parts: Partial<TopRow> = {}): TopRow {
     worstUs: 1_600_000,
     lastUs: 2400,
     successes: 3,
+    key: parts.path ?? "/list",
+    statuses: new Map([
+      [200, 3],
+      [503, 1],
+    ]),
+    recent: [],
     ...parts,
   };
 }
@@ -115,45 +122,56 @@ test("top names pods where they are known, else addresses, IPv6 whole", () => {
 
 const FRAME = {
   keys: KEYS,
-  scroll: 0,
-  sort: "count",
-  paused: false,
+  state: TOP_START,
   notice: undefined,
+  footer: "2 proxies asked",
   height: 24,
-  width: 100,
+  width: 120,
 } as const;
 
-test("top screen shows hints, header and rows", () => {
-  const text = frameText(createElement(TopFrame, { ...FRAME, rows: [topRow()] }), 100);
+test("top screen shows hints, header, rows and who was asked", () => {
+  const text = frameText(createElement(TopFrame, { ...FRAME, rows: [topRow()] }), 120);
   assert.equal(
     text,
-    `(press q to quit, p to pause, s to sort: count)
-(press a/LeftArrowKey to scroll left, d/RightArrowKey to scroll right)
+    `(press q to quit, p to pause, s to sort: count, / to filter, g for raw paths)
+(press a/LeftArrowKey to scroll left, d/RightArrowKey to scroll right; Up, Down, Enter for details)
 
 Source  Destination  Method  Path   Count   Best  Worst  Last  Success Rate
-web-1   books-1      GET     /list      4  900µs     2s   2ms        75.00%`,
+web-1   books-1      GET     /list      4  900µs     2s   2ms        75.00%
+1 rows; 2 proxies asked`,
   );
 });
 
-test("top screen scrolls, cuts to the window, and shows its state", () => {
+test("top screen scrolls, cuts to the window, and says how many rows it does not show", () => {
   const rows = Array.from({ length: 50 }, (_, index) => topRow({ path: `/${index}` }));
-  const text = frameText(
-    createElement(TopFrame, {
-      ...FRAME,
-      rows,
-      scroll: 5,
-      height: 8,
-      width: 40,
-      paused: true,
-      notice: "demo/x: lost",
-    }),
-    40,
-  );
-  const lines = text.split("\n");
-  assert.match(lines[0]!, /p to go on/);
+  const state = { ...TOP_START, scroll: 5, paused: true };
+  const props = { ...FRAME, rows, state, height: 9, width: 40, notice: "demo/x: lost" };
+  const lines = frameText(createElement(TopFrame, props), 40).split("\n");
   assert.equal(lines[3], "e  Destination  Method  Path  Count   Be");
-  assert.equal(lines.length, 4 + 3 + 1, "three rows fit");
-  assert.equal(lines.at(-1), "demo/x: lost");
+  assert.equal(lines.length, 4 + 3 + 2, "three rows fit");
+  assert.deepEqual(lines.slice(-2), ["demo/x: lost", "rows 1 to 3 of 50; 2 proxies asked"]);
+});
+
+test("top screen keeps the chosen row in sight, and shows its details", () => {
+  const exchange = viewExchange(buildExchange({ path: "/7", status: 503 }));
+  const recent = [{ ...exchange, openedAtMs: 0, responseUs: 1500, closedUs: 2500 }];
+  const rows = Array.from({ length: 50 }, (_, index) => topRow({ path: `/${index}`, recent }));
+  const state = { ...TOP_START, chosen: 20, detail: true };
+  const text = frameText(createElement(TopFrame, { ...FRAME, rows, state, height: 20 }), 120);
+  assert.match(text, /^web-1 +books-1 +GET +\/20 /m);
+  assert.match(text, /^web-1 -> books-1 GET \/20$/m);
+  assert.match(text, /^4 requests; 200: 3, 503: 1$/m);
+  assert.match(text, /^00:00:00\.000 +\/7 +503 +2ms +3ms +true +web\.demo +default/m);
+  assert.ok(text.split("\n").length <= 20, text);
+});
+
+test("top screen shows only rows with the filter's text", () => {
+  const rows = [topRow({ path: "/a" }), topRow({ path: "/b" })];
+  const frame = (filter: string) =>
+    frameText(createElement(TopFrame, { ...FRAME, rows, state: { ...TOP_START, filter } }), 120);
+  assert.doesNotMatch(frame("/b"), /\/a /);
+  assert.match(frame("/b"), /\/b .*\n1 rows/);
+  assert.match(frame("/c"), /no row has this text/);
 });
 
 const VIEW: MeshView = {
@@ -265,6 +283,7 @@ test("top screen obeys its keys: pause, sort, scroll, quit", async () => {
     keys: KEYS,
     rows: () => [topRow()],
     notice: () => undefined,
+    footer: "",
     ended: new Promise(() => {}),
   });
   await terminal.shows(/books-1/);
@@ -274,6 +293,12 @@ test("top screen obeys its keys: pause, sort, scroll, quit", async () => {
   await terminal.shows(/sort: worst/);
   terminal.press("d");
   await terminal.shows(/^e {2}Destination/m);
+  terminal.press("/");
+  await terminal.shows(/filter: _/);
+  terminal.press("quit");
+  await terminal.shows(/filter: quit_[\s\S]*no row has this text/);
+  terminal.press("\u001b");
+  await terminal.shows(/\/ to filter, /);
   terminal.press("q");
   await done;
 });
@@ -287,6 +312,7 @@ test("top screen says when every stream has ended, and leaves with the signal", 
     keys: KEYS,
     rows: () => [],
     notice: () => undefined,
+    footer: "",
     ended: Promise.resolve(),
   });
   await terminal.shows(/every stream has ended/);
