@@ -3,7 +3,10 @@ import { createServer } from "node:http";
 import { connect, constants, createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { test } from "node:test";
-import { createMesh, HOST, type Mesh, SERVICE } from "./harness.ts";
+import { defaultMeta } from "../../../src/policy/meta.ts";
+import type { OutboundPolicy } from "../../../src/policy/outbound.ts";
+import { freePort } from "../../support/free-port.ts";
+import { createMesh, endpoint, HOST, type Mesh, rule, SERVICE } from "./harness.ts";
 import { dialRaw } from "./raw-client.ts";
 
 /** A small generator with a fixed seed (mulberry32). */
@@ -167,15 +170,59 @@ interface Case {
   readonly app: typeof unrestfulApp;
   readonly misbehave: typeof misbehave;
   readonly hint: "h2" | undefined;
+  /** Retries, breakers and times; with another endpoint that is not there. */
+  readonly isResilient?: boolean;
 }
 
 const CASES: readonly Case[] = [
   { name: "HTTP/1", app: unrestfulApp, misbehave, hint: undefined },
   { name: "HTTP/1 over HTTP/2", app: unrestfulApp, misbehave, hint: "h2" },
   { name: "HTTP/2", app: unrestfulHttp2App, misbehave: misbehaveHttp2, hint: "h2" },
+  { name: "HTTP/1, with retries", app: unrestfulApp, misbehave, hint: undefined, isResilient: true },
+  { name: "HTTP/1 over HTTP/2, with retries", app: unrestfulApp, misbehave, hint: "h2", isResilient: true },
+  {
+    name: "HTTP/2, with retries",
+    app: unrestfulHttp2App,
+    misbehave: misbehaveHttp2,
+    hint: "h2",
+    isResilient: true,
+  },
 ];
 
-for (const [{ name, app, misbehave, hint }, seed] of CASES.flatMap((each) =>
+/** Everything that may send a request again, or give it up, at times that fall among what clients do. */
+const RESILIENT: Partial<OutboundPolicy> = {
+  httpRoutes: [
+    {
+      meta: defaultMeta("http"),
+      hosts: [],
+      rules: [
+        rule(`${SERVICE}:80`, {
+          timeouts: { requestMs: 60, responseMs: 40, idleMs: 30 },
+          retry: {
+            maxRetries: 3,
+            maxRequestBytes: 65_536,
+            statuses: [[400, 599]],
+            grpcCodes: new Set([14]),
+            timeoutMs: 10,
+            backoff: { minMs: 0, maxMs: 4, jitterRatio: 1 },
+            repeatsAnyMethod: true,
+            budget: { ratio: 0.5, minPerSecond: 100, ttlMs: 10_000 },
+          },
+        }),
+      ],
+    },
+  ],
+  failureAccrual: {
+    maxConsecutiveFailures: 3,
+    successRateThreshold: 0.5,
+    decayMs: 100,
+    minRequests: 5,
+    countsLimited: true,
+    backoff: { minMs: 1, maxMs: 10, jitterRatio: 1 },
+  },
+};
+
+for (const [{ name, app, misbehave, hint, isResilient }, seed] of CASES.flatMap((each) =>
   [1, 2, 3].map((seed) => [each, seed] as const),
 )) {
   test(`whatever clients and applications do, every exchange and connection ends once (${name}, seed ${seed})`, async (t) => {
@@ -184,15 +231,23 @@ for (const [{ name, app, misbehave, hint }, seed] of CASES.flatMap((each) =>
       protocolHint: hint,
       // Nothing that hangs is to be saved by this limit.
       config: { inbound: { detectTimeoutMs: 86_400_000 } },
+      ...(isResilient && { outboundPolicy: RESILIENT }),
     });
+    if (isResilient) {
+      const gone = endpoint(await freePort());
+      const { current } = mesh.endpoints;
+      mesh.endpoints.set({ ...current, endpoints: new Map([...current.endpoints, [gone.address, gone]]) });
+    }
     const random = seeded(seed);
     for (let round = 0; round < 12; round++) {
       const clients = [];
       for (let index = 0; index < 10; index++) clients.push(misbehave(t, mesh, random));
       await Promise.all(clients);
     }
-    // Still well after all that.
-    if (name === "HTTP/2") {
+    // Still well after all that. (With times so short a busy machine may miss them.)
+    if (isResilient) {
+      assert.ok(mesh.client.exchanges.some(({ retryOutcome }) => retryOutcome === "success"));
+    } else if (name === "HTTP/2") {
       const last = connect(`http://${HOST}:${mesh.servicePort}`);
       const stream = last.request({ ":path": "/plain", ":authority": SERVICE });
       const status = await new Promise((resolve) =>
