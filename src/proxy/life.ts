@@ -89,7 +89,7 @@ export async function liveProxy(
 async function serve(
   env: Environment,
   config: ProxyConfig,
-  { logger: log, level: logLevel }: AdjustableLog,
+  { logger: log, part, level: logLevel }: AdjustableLog,
   io: ProxyIo,
   signal: AbortSignal,
   sides: ProxySides,
@@ -114,10 +114,12 @@ async function serve(
   const resolver = createHostResolver(config.dnsServers, config.dnsTtl);
   const controlMetrics = createControlMetrics(observability.registry);
   const asked = (client: ControlClient) => controlMetrics.resolver(client, resolver);
-  const own = seat ? undefined : await certify(config, asked("identity"), observability, log, io);
+  const own = seat
+    ? undefined
+    : await certify(config, asked("identity"), observability, part("identity"), io);
   const credentials: Credentials = seat?.credentials ?? own!.credentials;
-  const control = createControl(config, asked, credentials, log, io);
-  const tracing = await beginTracing(config, control.client, observability, log, io);
+  const control = createControl(config, asked, credentials, part("control"), io);
+  const tracing = await beginTracing(config, control.client, observability, part("tracing"), io);
   const dependencies: ProxyDependencies = {
     config,
     clock: io.clock,
@@ -132,8 +134,8 @@ async function serve(
     ...(seat ? { shared: seat.shared } : {}),
     sockets: await loadSocketTunings(config, process.platform, (message) => log.warn(message)),
   };
-  const inbound = sides.createInbound(dependencies);
-  const outbound = sides.createOutbound(dependencies);
+  const inbound = sides.createInbound({ ...dependencies, log: part("inbound") });
+  const outbound = sides.createOutbound({ ...dependencies, log: part("outbound") });
   let isReady = false;
   let adminPolicy: Watched<ServerPolicy> | undefined;
   const admin = (seat?.createAdmin ?? createAdminServer)({
@@ -149,12 +151,13 @@ async function serve(
     onShutdown: () => shutdown.abort(),
     describeConfig: () => describeConfig(config),
     env: ownVariables(env),
-    logLevel,
+    // Where logs are off, they stay off.
+    ...(config.logLevel === "off" ? {} : { logLevel }),
   });
 
   let tapServer: { close(): Promise<void> } | undefined;
   try {
-    tapServer = seat ? undefined : await startTap(config, observability, credentials, log, io);
+    tapServer = seat ? undefined : await startTap(config, observability, credentials, part("tap"), io);
     await inbound.bind();
     await outbound.bind();
     const adminPort = await admin.listen();
