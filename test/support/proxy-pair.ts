@@ -16,8 +16,11 @@ import {
 import { systemClock } from "../../src/base/clock.ts";
 import { ipv4ToNumber } from "../../src/base/ip.ts";
 import { runProxy } from "../../src/proxy/proxy.ts";
+import type { WorkerBirth } from "../../src/proxy/workers/messages.ts";
+import { spawnProxyWorker } from "../../src/proxy/workers/spawn.ts";
 import { type FakeCall, type FakeControlPlane, startFakeControlPlane } from "./fake-control-plane.ts";
 import { freePort } from "./free-port.ts";
+import { ROOT } from "./run-process.ts";
 import { createTestMeshCa, type TestMeshCa } from "./test-mesh-ca.ts";
 
 export const CLIENT_IDENTITY = "client.demo.serviceaccount.identity.meshctl.cluster.local";
@@ -59,6 +62,8 @@ export interface ProxyPairOptions {
   /** Variables without their prefix. */
   readonly clientEnv?: Readonly<Record<string, string>>;
   readonly serverEnv?: Readonly<Record<string, string>>;
+  /** Threads of the server's proxy; 1 by default: this thread. */
+  readonly serverWorkers?: number;
 }
 
 /** @returns once both proxies accept connections */
@@ -81,6 +86,7 @@ export async function startProxyPair(options: ProxyPairOptions): Promise<ProxyPa
       INBOUND_LISTENERS: `${serverA}:${APP_PORT}=${serverB}:${APP_PORT}`,
       INBOUND_PORTS: String(APP_PORT),
       INBOUND_DEFAULT_POLICY: "deny",
+      CORES: String(options.serverWorkers ?? 1),
       ...options.serverEnv,
     }),
     start(CLIENT_IDENTITY, clientA, clientB, {
@@ -152,6 +158,8 @@ export async function startProxyPair(options: ProxyPairOptions): Promise<ProxyPa
       },
       clock: systemClock,
       random: Math.random,
+      processors: 16,
+      spawnWorker: (birth: WorkerBirth) => spawnProxyWorker(`${ROOT}commands/main.ts`, env, birth),
     };
     const exit = runProxy(env, io, stop.signal);
     exit.then((code) => ready.reject(new Error(`exit ${code}\n${text}`)));
