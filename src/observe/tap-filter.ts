@@ -1,9 +1,10 @@
 import { MeshError } from "../base/error.ts";
 import { trySplitHostPort } from "../base/ip.ts";
 import type { Exchange } from "./exchange.ts";
+import { FACTS, type FactFilter, matchFacts } from "./tap-facts.ts";
 
 /** Which exchanges a tap wants. Every field that is set must match. */
-export interface TapFilter {
+export interface TapFilter extends FactFilter {
   readonly direction?: "inbound" | "outbound";
   /** Upper case. */
   readonly method?: string;
@@ -22,6 +23,8 @@ export interface TapFilter {
   readonly target?: string;
   /** Until the response starts (or the exchange ends without one). */
   readonly minLatencyMs?: number;
+  /** Whether any of the fields of FactFilter is set: most taps have none. */
+  readonly hasFacts?: boolean;
 }
 
 /** What filters look at; a LiveExchange has it, and `tapSubject` makes it of a record. Times in ms, -1 when not reached. */
@@ -39,6 +42,19 @@ export interface TapSubject {
   readonly opened: number;
   readonly responded: number;
   readonly closed: number;
+  readonly protocol: string;
+  readonly tls: string;
+  readonly client: string;
+  readonly parent: string;
+  readonly route: string;
+  readonly authorization: string;
+  readonly verdict: string;
+  readonly error: string;
+  readonly grpcStatus: number;
+  readonly endpointReason: string;
+  readonly attempts: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
 }
 
 /** A record as filters see it. */
@@ -73,7 +89,9 @@ export function matchTap(filter: TapFilter, exchange: TapSubject, settled: boole
     const peerIsKnown = settled || exchange.direction === "inbound" || exchange.server !== "";
     return peerIsKnown ? "no" : "undecided";
   }
-  if (filter.status === undefined && filter.minLatencyMs === undefined) return "yes";
+  const facts = filter.hasFacts ? matchFacts(filter, exchange, settled) : "yes";
+  if (facts === "no") return "no";
+  if (filter.status === undefined && filter.minLatencyMs === undefined) return facts;
   if (!settled) return "undecided";
   if (filter.status && (exchange.status < filter.status[0] || exchange.status > filter.status[1]))
     return "no";
@@ -81,7 +99,7 @@ export function matchTap(filter: TapFilter, exchange: TapSubject, settled: boole
     const until = exchange.responded >= 0 ? exchange.responded : exchange.closed;
     if (until - exchange.opened < filter.minLatencyMs) return "no";
   }
-  return "yes";
+  return facts;
 }
 
 /** A peer matches by identity or by address: pods without a mesh identity have only the latter. */
@@ -119,12 +137,13 @@ const PARAMETERS = new Set([
   "minLatencyMs",
   "maxRps",
   "headers",
+  ...FACTS,
 ]);
 
 /**
  * Reads the query of `GET /tap`: `direction=inbound&method=GET&path=/api&authority=web:80&status=5xx&peerIdentity=..&
  * peerIp=..&peerLabel=deployment=web&target=..&minLatencyMs=100&maxRps=50&headers=true`. `peerIdentity`, `peerIp`
- * and `peerLabel` may be repeated.
+ * and `peerLabel` may be repeated. The fields of FactFilter are parameters too.
  *
  * @throws MeshError `TAP_BAD_FILTER` with what was wrong
  */
@@ -152,11 +171,34 @@ export function parseTapQuery(query: URLSearchParams): TapRequest {
     ...(ips.length > 0 ? { peerIps: new Set(ips) } : {}),
     ...(labels.length > 0 ? { peerLabels: labels } : {}),
     ...optional("minLatencyMs", parseNumber("minLatencyMs", text("minLatencyMs"))),
+    ...parseFacts(text),
   };
   const headers = text("headers") ?? "false";
   if (headers !== "true" && headers !== "false")
     throw badFilter(`headers "${headers}" is neither true nor false`);
   return { filter, maxRps: parseNumber("maxRps", text("maxRps")) ?? 0, headers: headers === "true" };
+}
+
+function parseFacts(
+  text: (name: string) => string | undefined,
+): FactFilter & { readonly hasFacts?: boolean } {
+  const facts: Record<string, unknown> = {};
+  for (const fact of FACTS) {
+    const value = text(fact);
+    if (value === undefined) continue;
+    if (fact === "grpcStatus") facts[fact] = parseGrpcRange(value);
+    else facts[fact] = fact.startsWith("min") ? parseNumber(fact, value) : value;
+  }
+  return Object.keys(facts).length === 0 ? {} : { ...facts, hasFacts: true };
+}
+
+/** `14`, or `1-16`. */
+function parseGrpcRange(text: string): readonly [number, number] {
+  const shape = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(text);
+  const from = Number(shape?.[1]);
+  const to = Number(shape?.[2] ?? shape?.[1]);
+  if (!shape || to < from) throw badFilter(`grpcStatus "${text}" is not like 14 or 1-16`);
+  return [from, to];
 }
 
 /**

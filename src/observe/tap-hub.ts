@@ -39,8 +39,8 @@ interface Subscriber extends TapSubscription {
  * The live tap: each subscriber gets the transitions of the exchanges that its filter wants.
  *
  *   opened    -> yes: take a token, send `opened`, follow | undecided: follow silently | no: forget
- *   responded -> undecided ones are decided; a late yes sends `opened` first, with what is known by now
- *   closed    -> the same, then forget
+ *   responded -> most undecided ones are decided; a late yes sends `opened` first, with what is known by now
+ *   closed    -> the rest is decided (errors, sizes, gRPC statuses), with all three lines; then forget
  *
  * The rate limit is a token bucket of one second's worth, spent per exchange, so that a shown request is shown whole.
  * Nothing is buffered here: a reader that is behind loses lines, and is told how many.
@@ -86,11 +86,13 @@ export function createTapHub(clock: Clock): TapHub {
       if (shown === undefined) continue;
       if (!shown) {
         const match = matchTap(subscriber.request.filter, exchange, true);
-        if (match !== "yes") {
+        if (match === "no" || (match === "undecided" && event === "closed")) {
           subscriber.followed.delete(exchange);
           continue;
         }
-        if (!begin(subscriber, exchange)) continue;
+        if (match === "undecided" || !begin(subscriber, exchange)) continue;
+        // Decided at the end only: what came before is told now.
+        if (event === "closed" && exchange.responded >= 0) send(subscriber, "responded", exchange);
       }
       send(subscriber, event, exchange);
       if (event === "closed") subscriber.followed.delete(exchange);

@@ -70,6 +70,17 @@ const matching: readonly (readonly [
   ["peerIp=10.0.0.1", {}],
   ["peerLabel=service=books&peerLabel=namespace=demo", { labels: { service: "books", namespace: "demo" } }],
   ["target=books", { direction: "outbound", target: "books:80" }],
+  ["protocol=http/1&tls=true&verdict=allowed", {}],
+  ["client=10.0.0.1&server=10.0.0.2:8080", {}],
+  ["parent=/default/all-unauthenticated&route=default&authorization=all-unauthenticated", {}],
+  ["endpointReason=2 of 3", { direction: "outbound", endpointReason: "p2c 2 of 3 ready" }],
+  ["minAttempts=2", {}, { attempts: 2 }],
+  ["error=failfast", {}, { error: "failfast" }],
+  ["error=*", {}, { error: "failfast" }],
+  ["error=-", {}],
+  ["grpcStatus=14", { protocol: "grpc" }, { grpcStatus: 14 }],
+  ["grpcStatus=1-16&path=/li", { protocol: "grpc" }, { grpcStatus: 4 }],
+  ["minRequestBytes=10&minResponseBytes=20", {}, { requestBytes: 10, responseBytes: 20 }],
 ];
 for (const [query, fields, late] of matching) {
   test(`tap with ${query} shows a request that matches whole`, () => {
@@ -91,6 +102,18 @@ const others: readonly (readonly [query: string, fields: Partial<LiveExchange>])
   ["peerLabel=service=books", { labels: { service: "other" } }],
   ["target=book", { direction: "outbound", target: "books:80" }],
   ["minLatencyMs=1", {}],
+  ["protocol=grpc", {}],
+  ["tls=loopback", {}],
+  ["verdict=denied", {}],
+  ["client=10.0.0.11", {}],
+  ["server=10.0.0.2:80", {}],
+  ["parent=all", {}],
+  ["route=other", {}],
+  ["minAttempts=2", {}],
+  ["error=*", {}],
+  ["error=-", { error: "failfast" }],
+  ["grpcStatus=0", {}],
+  ["minResponseBytes=1", {}],
 ];
 for (const [query, fields] of others) {
   test(`tap with ${query} shows nothing of a request that does not match`, () => {
