@@ -1,7 +1,7 @@
 import { type KeyObject, X509Certificate } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import { Backoff } from "../base/backoff.ts";
-import { type Clock, sleep } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { MeshError, toMeshError } from "../base/error.ts";
 import type { Logger } from "../base/log.ts";
 import { checkChain, parseTrustBundle, validity } from "./certificates.ts";
@@ -60,6 +60,11 @@ export interface MeshCredentials extends Credentials {
   /** The mesh's TLS without a certificate: enough to ask for the first one. */
   readonly anonymous: SecureContext;
   /**
+   * What to ask for a certificate with: the present one while it is surely good. One that has ended, here or by the other side's
+   * clock, would be refused, and with it every chance of a new one; the token says who asks.
+   */
+  readonly asking: SecureContext;
+  /**
    * Replaces the trust anchors for connections to come. The certificate stays, whether or not it leads to one of them: others may
    * trust it still, and the next comes as planned.
    *
@@ -75,6 +80,11 @@ const FIRST_RETRY_MS = 250;
 const RETRY_JITTER_RATIO = 0.1;
 /** Part of a certificate's remaining life after which the next is asked for. */
 const REFRESH_AT = 0.7;
+/**
+ * How often the wall clock is looked at between two certificates, ms. A machine that slept, or whose clock was set, has older
+ * certificates than its timers know.
+ */
+const LOOK_MS = 30_000;
 
 /**
  * The certificate of this process, kept fresh.
@@ -101,6 +111,7 @@ export function createCredentials(options: CredentialsOptions): MeshCredentials 
   let anonymous = createMeshContext({ trustAnchorsPem });
   const ready = Promise.withResolvers<void>();
   let current: ReturnType<Credentials["current"]>;
+  let hasFailed = false;
   let own: { readonly certificatePem: string; readonly keyPem: string } | undefined;
 
   /** Takes other anchors, if they are others; contexts that exist are made anew by the caller. */
@@ -153,8 +164,10 @@ export function createCredentials(options: CredentialsOptions): MeshCredentials 
       });
       options.onRefresh?.({ kind: "installed", expiresAtMs });
       ready.resolve();
+      hasFailed = false;
       return true;
     } catch (caught) {
+      hasFailed = true;
       const error = toMeshError(caught);
       log.warn("no certificate from the identity service", {
         code: error.code,
@@ -185,6 +198,9 @@ export function createCredentials(options: CredentialsOptions): MeshCredentials 
     get anonymous() {
       return anonymous;
     },
+    get asking() {
+      return current && !hasFailed && current.expiresAtMs > clock.now() ? current.client : anonymous;
+    },
     ready: ready.promise,
     current: () => current,
     trust(pem) {
@@ -197,12 +213,32 @@ export function createCredentials(options: CredentialsOptions): MeshCredentials 
     async start(signal) {
       while (!signal.aborted) {
         await refresh();
-        // Rejects only because the signal aborted, which ends the loop.
-        await sleep(clock, waitMs(), signal).catch(() => {});
+        await sleepByBothClocks(clock, waitMs(), signal);
       }
     },
   };
   return credentials;
+}
+
+/** Resolves when the time has passed by the wall clock or by the monotonic one, whichever is first, or the signal aborts. */
+function sleepByBothClocks(clock: Clock, waitMs: number, signal: AbortSignal): Promise<void> {
+  const dueAtMs = clock.now() + waitMs;
+  const dueMonotonicMs = clock.monotonic() + waitMs;
+  return new Promise((resolve) => {
+    let timer: Timer | undefined;
+    const end = () => {
+      timer?.cancel();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const look = () => {
+      const leftMs = Math.min(dueAtMs - clock.now(), dueMonotonicMs - clock.monotonic());
+      if (leftMs <= 0 || signal.aborted) end();
+      else timer = clock.schedule(Math.min(leftMs, LOOK_MS), look);
+    };
+    signal.addEventListener("abort", end);
+    look();
+  });
 }
 
 function parseDer(der: Uint8Array, role: string): X509Certificate {

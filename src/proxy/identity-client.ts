@@ -39,7 +39,7 @@ export function createIdentityClient(options: IdentityClientOptions): Credential
       ...options,
       address: options.server,
       tlsOptions: (name) =>
-        clientOptions(credentials.current()?.client ?? credentials.anonymous, {
+        clientOptions(credentials.asking, {
           serverName: name,
           expectIdentity: name,
         }),

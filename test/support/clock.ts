@@ -12,6 +12,7 @@ interface Entry {
  */
 export class FakeClock implements Clock {
   #elapsedMs = 0;
+  #jumpedMs = 0;
   #order = 0;
   readonly #startMs: number;
   readonly #entries = new Set<Entry>();
@@ -22,7 +23,12 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#startMs + this.#elapsedMs;
+    return this.#startMs + this.#jumpedMs + this.#elapsedMs;
+  }
+
+  /** Sets the wall clock; timers and the monotonic clock know nothing of it. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms;
   }
 
   monotonic(): number {

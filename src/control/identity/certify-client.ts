@@ -8,7 +8,7 @@ import { Identity } from "../../api/gen/io/linkerd/proxy/identity_pb.js";
 import { MeshError } from "../../base/error.ts";
 import { joinHostPort, normaliseIp } from "../../base/ip.ts";
 import type { CertifyAnswer, CertifyRequest, MeshCredentials } from "../../identity/mesh-credentials.ts";
-import { clientOptions, meshClientOptions } from "../../identity/mesh-tls.ts";
+import { clientOptions } from "../../identity/mesh-tls.ts";
 import { readMounted } from "../process.ts";
 
 export interface CertifyClientOptions {
@@ -31,10 +31,7 @@ export function createCertifyClient(
   const { serverName, tokenFile } = options;
   return async ({ identity, requestDer }, credentials) => {
     const token = readMounted(tokenFile, "--token-file");
-    const target = { serverName, expectIdentity: serverName };
-    const tls = credentials.current()
-      ? meshClientOptions(credentials, target)
-      : clientOptions(credentials.anonymous, target);
+    const tls = clientOptions(credentials.asking, { serverName, expectIdentity: serverName });
     const socket = await open(await resolve(options), options, tls);
     const url = `http://${joinHostPort(options.host.replace(/\.$/, ""), options.port)}`;
     const sessionManager = new Http2SessionManager(url, {}, { createConnection: () => socket });

@@ -27,6 +27,7 @@ function setUp(
   const events: RefreshEvent[] = [];
   let wake = Promise.withResolvers<void>();
   let attempt = 0;
+  const asked = () => attempt;
   const credentials = createCredentials({
     localName: NAME,
     trustAnchorsPem: ca.anchorsPem,
@@ -54,6 +55,18 @@ function setUp(
       await wake.promise;
       await settle();
       return events.at(-1)!;
+    },
+    /** The next certificate is asked for when so much time has passed, and not a millisecond before. */
+    assertNextAfter: async (waitMs: number) => {
+      const count = asked();
+      clock.advance(waitMs - 1);
+      await settle();
+      assert.equal(asked(), count);
+      const event = wake.promise;
+      clock.advance(1.001);
+      await event;
+      await settle();
+      assert.equal(asked(), count + 1);
     },
     stop: async () => {
       stop.abort();
@@ -88,13 +101,10 @@ test("credentials have no certificate before the first answer, and are ready aft
 });
 
 test("credentials renew at 70 % of what is left", async () => {
-  const { clock, next, credentials, stop } = setUp(issue(HOUR_MS));
+  const { clock, next, assertNextAfter, credentials, stop } = setUp(issue(HOUR_MS));
   await next();
   const first = credentials.current();
-  assert.equal(clock.nextDelayMs, 0.7 * HOUR_MS);
-  const renewed = next();
-  clock.advance(0.7 * HOUR_MS);
-  await renewed;
+  await assertNextAfter(0.7 * HOUR_MS);
   assert.notEqual(credentials.current(), first);
   assert.equal(credentials.current()?.expiresAtMs, clock.now() + HOUR_MS);
   await stop();
@@ -108,9 +118,9 @@ test("credentials never renew more often than the minimum", async () => {
 });
 
 test("credentials never wait longer than the maximum", async () => {
-  const { clock, next, stop } = setUp(issue(1000 * HOUR_MS));
+  const { next, assertNextAfter, stop } = setUp(issue(1000 * HOUR_MS));
   await next();
-  assert.equal(clock.nextDelayMs, 24 * HOUR_MS);
+  await assertNextAfter(24 * HOUR_MS);
   await stop();
 });
 
@@ -128,7 +138,7 @@ test("credentials retry quickly at first, doubling up to the minimum refresh", a
 });
 
 test("credentials keep the old certificate when renewal fails, and wait 70 % of what it has left", async () => {
-  const { clock, next, credentials, stop } = setUp((request, fake, attempt) =>
+  const { clock, next, assertNextAfter, credentials, stop } = setUp((request, fake, attempt) =>
     attempt === 0 ? issue(HOUR_MS)(request, fake) : unavailable(),
   );
   await next();
@@ -137,7 +147,48 @@ test("credentials keep the old certificate when renewal fails, and wait 70 % of 
   clock.advance(0.7 * HOUR_MS);
   assert.equal((await failed).kind, "failed");
   assert.equal(credentials.current(), first);
-  assert.ok(Math.abs(clock.nextDelayMs! - 0.7 * 0.3 * HOUR_MS) < 1e-3);
+  await assertNextAfter(0.7 * 0.3 * HOUR_MS);
+  await stop();
+});
+
+test("credentials ask without a certificate once it has ended, or once asking failed: it may have been the reason", async () => {
+  const { clock, next, credentials, stop } = setUp((request, fake, attempt) =>
+    attempt === 1 ? unavailable() : issue(HOUR_MS)(request, fake),
+  );
+  assert.equal(credentials.asking, credentials.anonymous);
+  await next();
+  assert.equal(credentials.asking, credentials.current()!.client);
+  const failed = next();
+  clock.advance(0.7 * HOUR_MS);
+  await failed;
+  assert.equal(credentials.asking, credentials.anonymous);
+  const renewed = next();
+  clock.advance(0.7 * 0.3 * HOUR_MS + 1);
+  await renewed;
+  assert.equal(credentials.asking, credentials.current()!.client);
+  clock.jump(HOUR_MS);
+  assert.equal(credentials.asking, credentials.anonymous);
+  await stop();
+});
+
+test("credentials renew soon after the wall clock has jumped ahead: the machine slept, or its clock was set", async () => {
+  const { clock, next, credentials, stop } = setUp(issue(24 * HOUR_MS));
+  await next();
+  const renewed = next();
+  clock.jump(20 * HOUR_MS);
+  clock.advance(30_000);
+  await renewed;
+  assert.equal(credentials.current()!.expiresAtMs, clock.now() + 24 * HOUR_MS);
+  await stop();
+});
+
+test("credentials renew as planned when the wall clock was set back", async () => {
+  const { clock, next, stop } = setUp(issue(24 * HOUR_MS));
+  await next();
+  clock.jump(-20 * HOUR_MS);
+  const renewed = next();
+  clock.advance(0.7 * 24 * HOUR_MS + 1);
+  await renewed;
   await stop();
 });
 

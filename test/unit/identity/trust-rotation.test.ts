@@ -76,7 +76,7 @@ function workload(name: string, identity: Identity) {
     },
     async renew(): Promise<RefreshEvent> {
       const renewed = this.next();
-      clock.advance(clock.nextDelayMs!);
+      clock.advance(0.7 * HOUR_MS + 1);
       return renewed;
     },
     stop: () => stop.abort(),
