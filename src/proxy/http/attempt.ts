@@ -213,12 +213,9 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream, PeekTa
         this.#dialling = undefined;
         if (this.#isOver) return;
         const error = toMeshError(caught);
-        if (this.#options.observer.connectFailed(error)) {
-          this.#isOver = true;
-          this.#exchange.upstream = undefined;
-        } else {
-          this.#fail(error);
-        }
+        // Where it goes elsewhere the exchange has another upstream by then.
+        if (this.#options.observer.connectFailed(error)) this.#isOver = true;
+        else this.#fail(error);
       },
     );
   }

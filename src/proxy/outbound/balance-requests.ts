@@ -8,7 +8,7 @@ import type { ProxyDependencies } from "../dependencies.ts";
 import { Attempt, type AttemptEnd, type AttemptObserver, wantsUpgrade } from "../http/attempt.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
 import type { HttpOrigin } from "../http/origin.ts";
-import { originTarget, type ServerExchange } from "../http/server-exchange.ts";
+import { type ExchangeUpstream, originTarget, type ServerExchange } from "../http/server-exchange.ts";
 import { markOrigProto } from "../layers/orig-proto.ts";
 import { describeEndpoint } from "./backends.ts";
 import { passDeadlineOn } from "./grpc-deadline.ts";
@@ -26,7 +26,7 @@ export function balanceRequests(live: LiveSet, deps: ProxyDependencies): Balance
  *     waiting --acquired--> sending --finished--> done
  *        ^------ connectFailed --/
  */
-class BalancedRequest implements Waiter<HttpOrigin>, AttemptObserver {
+class BalancedRequest implements Waiter<HttpOrigin>, AttemptObserver, ExchangeUpstream {
   readonly #exchange: ServerExchange;
   readonly #balancer: Balancer<HttpOrigin>;
   readonly #hook: AttemptHook | undefined;
@@ -53,8 +53,16 @@ class BalancedRequest implements Waiter<HttpOrigin>, AttemptObserver {
 
   start(isRetry = false): void {
     // While it waits, the client's going away takes it out of the queue.
-    this.#exchange.upstream = { resume() {}, abort: () => this.#balancer.cancel(this) };
+    this.#exchange.upstream = this;
     this.#balancer.acquire(this, isRetry);
+  }
+
+  // From the exchange, while it waits.
+
+  resume(): void {}
+
+  abort(): void {
+    this.#balancer.cancel(this);
   }
 
   // From the balancer.
