@@ -6,17 +6,17 @@
  */
 const ANYTHING = /^/;
 const NOTHING = /^$/;
-const FALSE = /^false$/;
 
 const IGNORED: readonly (readonly [suffix: RegExp, harmless: RegExp])[] = [
   // Keys stay in memory.
   [/^IDENTITY_DIR$/, ANYTHING],
-  [/^INGRESS_MODE$/, FALSE],
   [/^DESTINATION_PROFILE_INITIAL_TIMEOUT$/, NOTHING],
   [/^INBOUND_GATEWAY_SUFFIXES$/, NOTHING],
   // Not read by Linkerd's proxy of today either.
   [/^TRACE_(PROTOCOL|ANNOTATIONS_PATH)$/, ANYTHING],
-  [/^INBOUND_PORTS_REQUIRE_(IDENTITY|TLS)$/, NOTHING],
+  // The control plane reads it from the pod.
+  [/^INBOUND_PORTS_REQUIRE_IDENTITY$/, ANYTHING],
+  [/^INBOUND_PORTS_REQUIRE_TLS$/, NOTHING],
 ];
 
 /**

@@ -62,6 +62,7 @@ export function parseProxyConfig(env: Environment): ParsedProxyConfig {
 
 function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
   const ownNetworks = reader.networks("OWN_NETWORKS", LOOPBACK);
+  const ingressMode = reader.boolean("INGRESS_MODE", false);
   const clusterNetworks = reader.networks("POLICY_CLUSTER_NETWORKS", []);
   const backoffOut = readBackoff(reader, "OUTBOUND", { minMs: 100, maxMs: 60_000, jitterRatio: 0.1 });
   const backoffIn = readBackoff(reader, "INBOUND", { minMs: 100, maxMs: 10_000, jitterRatio: 0.1 });
@@ -115,7 +116,9 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
       poolIdleTimeoutMs: reader.durationMs("OUTBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT", 3000),
       maxIdleConnections: reader.count("OUTBOUND_MAX_IDLE_CONNS_PER_ENDPOINT", 10_000),
       maxInFlight: reader.count("OUTBOUND_MAX_IN_FLIGHT", 100_000),
-      disableInformationalHeaders: reader.boolean("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS", false),
+      // Whom an ingress answers is outside: no word about the inside of the mesh unless it is asked for.
+      disableInformationalHeaders: reader.boolean("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS", ingressMode),
+      ingressMode,
       tcpQueueCapacity: reader.count("OUTBOUND_TCP_QUEUE_CAPACITY", 10_000),
       tcpFailfastTimeoutMs: reader.durationMs("OUTBOUND_TCP_FAILFAST_TIMEOUT", 3000),
       sockets: readSockets(reader, "OUTBOUND"),

@@ -63,6 +63,8 @@ export interface ProxyConfig {
     readonly maxIdleConnections: number;
     readonly maxInFlight: number;
     readonly disableInformationalHeaders: boolean;
+    /** The application is an ingress: requests name their service in `l5d-dst-override`. */
+    readonly ingressMode: boolean;
     /** Waits between attempts to reach an endpoint or the control plane. Absent: 100 ms to 60 s, jitter 0.1. */
     readonly connectBackoff?: BackoffConfig;
   };

@@ -21,6 +21,11 @@ const FALLBACK = defaultMeta("fallback");
 const RTT_MS = 30;
 const DECAY_MS = 10_000;
 
+/** Whether a policy says no more than where a name or an address leads: the control plane knows nothing of it. */
+export function isFallback({ meta }: OutboundPolicy): boolean {
+  return meta === FALLBACK;
+}
+
 /**
  * One policy out of what profile and policy say.
  *

@@ -14,7 +14,9 @@ import type { Rescue } from "../http/server-exchange.ts";
 import type { Backends } from "./backends.ts";
 import { discoverWithin, targetName } from "./discover.ts";
 import type { PolicyHandler } from "./http-layers.ts";
+import { overrideTargets } from "./ingress.ts";
 import { serveOpaqueOutbound } from "./opaque.ts";
+import { RequestTargets } from "./request-targets.ts";
 
 /** What all outbound connections share. */
 export interface OutboundShared {
@@ -80,13 +82,20 @@ async function serveByProtocol(
   watched: Watched<OutboundPolicy>,
   shared: OutboundShared,
 ): Promise<void> {
-  const { protocol, meta } = watched.current;
-  const { recorder, clock } = shared.deps;
+  const { meta } = watched.current;
+  const { recorder, clock, config } = shared.deps;
+  const isIngress = config.outbound.ingressMode;
+  // What an ingress sends is looked at, whatever is said of the instance that it chose.
+  const protocol = isIngress ? "detect" : watched.current.protocol;
   recorder.connection({ kind: "protocol", protocol: PROTOCOL_WORDS[protocol], parent: meta });
-  const asHttp = (version: HttpVersion): void =>
-    serveHttp(accepted, version, targetName(target), shared, {
-      handle: (exchange) => shared.requests.handle(exchange, watched.current),
-    });
+  const asHttp = (version: HttpVersion): void => {
+    if (isIngress) serveIngress(accepted, version, target, watched, shared);
+    else {
+      serveHttp(accepted, version, targetName(target), shared, {
+        handle: (exchange) => shared.requests.handle(exchange, watched.current),
+      });
+    }
+  };
   if (protocol === "http1" || protocol === "http2" || protocol === "grpc") {
     asHttp(protocol === "http1" ? "http/1" : "http/2");
     return;
@@ -118,6 +127,22 @@ async function serveByProtocol(
       onHttp: protocol === "detect" && detected.kind === "silent" ? asHttp : undefined,
     });
   }
+}
+
+function serveIngress(
+  accepted: Accepted,
+  version: HttpVersion,
+  target: OutboundTarget,
+  watched: Watched<OutboundPolicy>,
+  shared: OutboundShared,
+): void {
+  const targets = new RequestTargets(shared.deps);
+  const released = (errno: string): void => {
+    targets.release();
+    accepted.released(errno);
+  };
+  const handler = overrideTargets(shared.requests, watched, targets);
+  serveHttp({ ...accepted, released }, version, targetName(target), shared, handler);
 }
 
 /** What metrics call the protocols of policies. */

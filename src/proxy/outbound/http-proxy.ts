@@ -1,13 +1,13 @@
 import { trySplitHostPort } from "../../base/ip.ts";
-import type { OutboundPolicy } from "../../policy/outbound.ts";
 import { ResponseHead } from "../../wire/http1-head.ts";
 import type { Accepted } from "../accept/accepted.ts";
-import type { OutboundTarget, Watched } from "../dependencies.ts";
+import type { OutboundTarget } from "../dependencies.ts";
 import { detectConnection } from "../detect/detect-http.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
 import type { ServerExchange } from "../http/server-exchange.ts";
 import { type OutboundShared, serveHttp, serveOutbound, targetMissing } from "./connection.ts";
-import { discoverWithin, targetName } from "./discover.ts";
+import { targetName } from "./discover.ts";
+import { RequestTargets } from "./request-targets.ts";
 
 /**
  * Serves the explicit HTTP proxy port: each request goes where its absolute target, its CONNECT target or its Host says.
@@ -29,9 +29,9 @@ export async function serveHttpProxy(accepted: Accepted, shared: OutboundShared)
 }
 
 function serveProxyRequests(accepted: Accepted, version: HttpVersion, shared: OutboundShared): void {
-  const targets = new Map<string, Promise<Watched<OutboundPolicy>>>();
+  const targets = new RequestTargets(shared.deps);
   const released = (errno: string): void => {
-    for (const watched of targets.values()) watched.then((held) => held.release()).catch(() => {});
+    targets.release();
     accepted.released(errno);
   };
   serveHttp({ ...accepted, released }, version, "", shared, {
@@ -42,13 +42,7 @@ function serveProxyRequests(accepted: Accepted, version: HttpVersion, shared: Ou
       exchange.live.target = name;
       if (accepted.transport.target === "") accepted.transport.target = name;
       if (exchange.request.form === "authority") return openTunnel(exchange, target, accepted, shared);
-      let watched = targets.get(name);
-      if (!watched) {
-        watched = discoverWithin(target, shared.deps);
-        targets.set(name, watched);
-        watched.catch(() => targets.delete(name));
-      }
-      watched.then(
+      targets.find(target).then(
         (held) => shared.requests.handle(exchange, held.current),
         (error: unknown) => exchange.fail(error),
       );

@@ -376,6 +376,7 @@ export function createConfig(
       maxIdleConnections: 100,
       maxInFlight: 100_000,
       disableInformationalHeaders: false,
+      ingressMode: false,
       tcpQueueCapacity: 10_000,
       tcpFailfastTimeoutMs: 300,
       sockets: KERNEL_DEFAULTS,

@@ -314,7 +314,7 @@ test("what is not honoured is said, unless its value changes nothing", () => {
   const { warnings } = parseProxyConfig(
     env({
       CORES: "1",
-      INGRESS_MODE: "true",
+      DESTINATION_PROFILE_INITIAL_TIMEOUT: "1s",
       IDENTITY_DIR: "/x",
       PROTS: "1",
       ACCESS_LOG: "xml",
@@ -322,7 +322,7 @@ test("what is not honoured is said, unless its value changes nothing", () => {
   );
   assert.deepEqual(warnings, [
     'MESHCTL_PROXY_ACCESS_LOG="xml": expected apache or json; the access log is off',
-    "set, but not honoured by this version: MESHCTL_PROXY_INGRESS_MODE",
+    "set, but not honoured by this version: MESHCTL_PROXY_DESTINATION_PROFILE_INITIAL_TIMEOUT",
     "set, but unknown (a typing error?): MESHCTL_PROXY_PROTS",
   ]);
 });
