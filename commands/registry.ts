@@ -147,6 +147,12 @@ export const registry: VerbRegistry = {
       group: "This program",
       load: () => import("./completion.ts"),
     },
+    doc: {
+      summary: "this program's own documentation: one page, manual pages, or data",
+      group: "This program",
+      hidden: true,
+      load: () => import("./doc.ts"),
+    },
     "demo-app": {
       summary: "one service of the sample application",
       group: "Processes of the mesh",

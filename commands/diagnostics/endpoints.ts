@@ -40,6 +40,7 @@ export const command: Command = {
           const query = {
             authority,
             namespace: globals.meshctlNamespace,
+            address: globals.apiAddr,
             pod: options.destinationPod as string | undefined,
             token: (options.token as string | undefined) ?? "",
           };

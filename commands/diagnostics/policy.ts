@@ -32,6 +32,7 @@ export const command: Command = {
           resource,
           port,
           namespace: (options.namespace as string | undefined) ?? kube.namespace,
+          address: context.globals.apiAddr,
           controlPlane: context.globals.meshctlNamespace,
           pod: options.destinationPod as string | undefined,
           token: options.token as string,

@@ -17,7 +17,8 @@ export const command: Command = {
       const profile = await collectToldProfile(
         kube,
         {
-          address: args[0]!,
+          target: args[0]!,
+          address: context.globals.apiAddr,
           controlPlane: context.globals.meshctlNamespace,
           pod: options.destinationPod as string | undefined,
           token: (options.token as string | undefined) ?? "",

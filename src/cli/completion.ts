@@ -1,5 +1,5 @@
 import type { ArgumentSpec, Command, FlagSpec } from "./command.ts";
-import { GLOBAL_FLAGS } from "./globals.ts";
+import { VISIBLE_GLOBAL_FLAGS } from "./globals.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -18,7 +18,7 @@ export async function completionNodes(path: readonly string[], command: Command)
   const words = subcommands.map(([name, { summary }]) => ({ name, summary }));
   for (const name of choicesOf(command.arguments ?? [])) words.push({ name, summary: "" });
   const nodes: CompletionNode[] = [
-    { path, words, flags: [...command.flags.filter((flag) => !flag.hidden), ...GLOBAL_FLAGS] },
+    { path, words, flags: [...command.flags.filter((flag) => !flag.hidden), ...VISIBLE_GLOBAL_FLAGS] },
   ];
   for (const [name, subcommand] of subcommands) {
     nodes.push(...(await completionNodes([...path, name], await subcommand.load())));

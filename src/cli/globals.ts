@@ -16,6 +16,8 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     type: "string",
     placeholder: "NAMESPACE",
     summary: "namespace of the CNI plugin",
+    // Known, so that lines with it work; there is no plugin that could have one.
+    hidden: true,
     default: "meshctl-cni",
   },
   {
@@ -36,11 +38,14 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     name: "api-addr",
     type: "string",
     placeholder: "HOST:PORT",
-    summary: "address of the control plane, instead of a port-forward",
+    summary: "address of the controller for diagnostics, instead of a port-forward",
   },
   { name: "verbose", type: "boolean", summary: "show causes of errors, and debug logs" },
   { name: "help", short: "h", type: "boolean", summary: "show help" },
 ];
+
+/** Those that help shows. */
+export const VISIBLE_GLOBAL_FLAGS: readonly FlagSpec[] = GLOBAL_FLAGS.filter(({ hidden }) => !hidden);
 
 const NAMESPACE = /^[a-zA-Z0-9-]+$/;
 

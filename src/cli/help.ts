@@ -1,6 +1,6 @@
 import type { Command, FlagSpec } from "./command.ts";
 import { DEFAULT_PLACEHOLDERS } from "./flags.ts";
-import { GLOBAL_FLAGS } from "./globals.ts";
+import { VISIBLE_GLOBAL_FLAGS } from "./globals.ts";
 import { VERB_GROUPS, type VerbRegistry } from "./verb.ts";
 
 const TAGLINE = "a service mesh in one binary: mutual TLS, live metrics, tap and policy";
@@ -22,7 +22,7 @@ export function renderRootHelp(registry: VerbRegistry, version: string, columns 
     const rows = members.map(([name, verb]) => [name.padEnd(width), verb.summary] as const);
     lines.push(...twoColumns(rows, columns));
   }
-  lines.push("", "Flags that every command accepts:", ...renderFlags(GLOBAL_FLAGS, columns));
+  lines.push("", "Flags that every command accepts:", ...renderFlags(VISIBLE_GLOBAL_FLAGS, columns));
   lines.push("", ...wrapText("A command `meshctl-NAME` on the PATH runs as `meshctl NAME`.", columns));
   lines.push(...wrapText("`meshctl COMMAND --help` shows a command's own flags and examples.", columns));
   return `${lines.join("\n")}\n`;
@@ -59,7 +59,7 @@ export function renderCommandHelp(command: Command, path: string, columns = COLU
   }
   const flags = command.flags.filter((flag) => !flag.hidden);
   if (flags.length > 0) lines.push("", "Flags:", ...renderFlags(flags, columns));
-  lines.push("", "Flags of every command:", ...renderFlags(GLOBAL_FLAGS, columns));
+  lines.push("", "Flags of every command:", ...renderFlags(VISIBLE_GLOBAL_FLAGS, columns));
   return `${lines.join("\n")}\n`;
 }
 

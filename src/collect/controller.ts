@@ -1,5 +1,8 @@
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
 import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { MeshError } from "../base/error.ts";
+import { trySplitHostPort } from "../base/ip.ts";
 import type { KubeObject } from "../base/kube-object.ts";
 import {
   COMPONENT_LABEL,
@@ -20,6 +23,8 @@ export interface ControllerQuestion<I extends DescMessage, O extends DescMessage
   /** This pod of the controller; undefined: any that runs, best one that is ready. */
   readonly pod: string | undefined;
   readonly port: number;
+  /** `host:port` of the controller, to go there directly; undefined: by a port-forward. */
+  readonly address?: string | undefined;
   readonly method: DescMethod & { readonly input: I; readonly output: O };
   readonly request: MessageInitShape<I>;
 }
@@ -36,18 +41,40 @@ export async function askController<I extends DescMessage, O extends DescMessage
 ): Promise<MessageShape<O>> {
   const { namespace, port, method, request } = question;
   const [pod, roots, trustDomain] = await Promise.all([
-    question.pod ?? findController(kube, namespace),
+    question.address ?? question.pod ?? findController(kube, namespace),
     kube.request<KubeObject>("GET", `/api/v1/namespaces/${namespace}/configmaps/${TRUST_ROOTS_NAME}`),
     readTrustDomain(kube, namespace),
   ]);
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS_MAX)]);
   return firstMessage({
-    connection: await kube.portForward(namespace, pod, port, deadline),
+    connection:
+      question.address === undefined
+        ? await kube.portForward(namespace, pod, port, deadline)
+        : await dial(question.address, deadline),
     anchorsPem: roots.data?.["ca-bundle.crt"] ?? "",
     identity: workloadIdentity(CONTROLLER_NAME, namespace, namespace, trustDomain),
     method,
     request,
     signal: deadline,
+  });
+}
+
+/** @throws MeshError `DIAGNOSTICS_ADDRESS` */
+async function dial(address: string, signal: AbortSignal): Promise<Duplex> {
+  const target = trySplitHostPort(address);
+  const fail = (why: string, cause?: unknown): MeshError =>
+    new MeshError({
+      kind: "usage",
+      code: "DIAGNOSTICS_ADDRESS",
+      message: `--api-addr ${address} ${why}`,
+      hint: "give host and port of the controller's service: 8086 for endpoints and profiles, 8090 for policies",
+      cause,
+    });
+  if (target?.port === undefined) throw fail("is no host and port");
+  const socket = connect({ host: target.host, port: target.port, signal });
+  return new Promise((resolve, reject) => {
+    socket.once("connect", () => resolve(socket));
+    socket.once("error", (error) => reject(fail(`cannot be reached: ${error.message}`, error)));
   });
 }
 

@@ -27,6 +27,8 @@ export interface EndpointsQuery {
   /** Control-plane namespace. */
   readonly namespace: string;
   readonly pod: string | undefined;
+  /** As ControllerQuestion.address. */
+  readonly address?: string | undefined;
   /** Who asks: `{"ns":"demo","nodeName":"n1"}`. */
   readonly token: string;
 }
@@ -42,6 +44,7 @@ export async function collectEndpoints(
     {
       namespace: query.namespace,
       pod: query.pod,
+      address: query.address,
       port: DESTINATION_PORT,
       method: Destination.method.get,
       request: { scheme: "k8s", path: query.authority, contextToken: query.token },

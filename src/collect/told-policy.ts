@@ -13,6 +13,8 @@ export interface ToldQuery {
   /** Control-plane namespace. */
   readonly controlPlane: string;
   readonly pod: string | undefined;
+  /** As ControllerQuestion.address. */
+  readonly address?: string | undefined;
   /** In whose name to ask. */
   readonly token: string;
 }
@@ -36,7 +38,8 @@ export async function collectToldPolicy(
 ): Promise<unknown> {
   const { resource, namespace, port, token } = query;
   const { kind, name } = parsePolicyResource(resource);
-  const base = { namespace: query.controlPlane, pod: query.pod, port: POLICY_PORT };
+  const { controlPlane, pod, address } = query;
+  const base = { namespace: controlPlane, pod, address, port: POLICY_PORT };
   if (kind === "pod") {
     const method = InboundServerPolicies.method.getPort;
     const request = { workload: `${namespace}:${name}`, port };
@@ -69,7 +72,7 @@ export function parsePolicyResource(text: string): {
 /** What clients' proxies are told of an address (`ip:port`) or name, as JSON. @throws MeshError as `askController` */
 export async function collectToldProfile(
   kube: KubeClient,
-  query: ToldQuery & { readonly address: string },
+  query: ToldQuery & { readonly target: string },
   signal: AbortSignal,
 ): Promise<unknown> {
   const profile = await askController(
@@ -77,9 +80,10 @@ export async function collectToldProfile(
     {
       namespace: query.controlPlane,
       pod: query.pod,
+      address: query.address,
       port: DESTINATION_PORT,
       method: Destination.method.getProfile,
-      request: { scheme: "k8s", path: query.address, contextToken: query.token },
+      request: { scheme: "k8s", path: query.target, contextToken: query.token },
     },
     signal,
   );
