@@ -18,7 +18,7 @@ const END = "<!-- end of families -->";
 
 /** Sections of the page: a family is in the first whose pattern its name matches. */
 const SECTIONS: readonly (readonly [title: string, pattern: RegExp])[] = [
-  ["Requests", /^(request|response)_/],
+  ["Requests", /^(request|response|route)_/],
   ["Connections", /^tcp_/],
   ["Verdicts and errors", /_(authz_\w+|errors|ratelimit|not_found)_total$/],
   ["Inbound routes", /^inbound_(http|grpc)_/],

@@ -49,6 +49,8 @@ export class LiveExchange {
   routeRef: ObjectRef | undefined = undefined;
   /** Outbound: the backend that the (last) attempt goes to. */
   backendRef: ObjectRef | undefined = undefined;
+  /** Of a target with a ServiceProfile: its `name:port`. */
+  canonicalName = "";
   /** Whether the route is one of gRPC: its statuses are those of gRPC then. */
   isGrpcRoute = false;
   authorization = "";
@@ -125,6 +127,8 @@ export class LiveTransport {
   peerIp = "";
   peerIdentity = "";
   tls = "";
+  /** Of TLS that is the application's own: the server name of the client's hello. */
+  sni = "";
   labels: Readonly<Record<string, string>> = NO_LABELS;
   /** Inbound: the port. Outbound: the target's `name:port`. */
   target = "";

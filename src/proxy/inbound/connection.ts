@@ -36,6 +36,8 @@ interface Classified {
   readonly identity: string;
   readonly meshTls: boolean;
   readonly tls: string;
+  /** Of TLS that is passed through. */
+  readonly sni?: string;
   /** `silent`: opaque unless the client turns out to speak HTTP. */
   readonly as: "http/1" | "http/2" | "opaque" | "silent" | "closed";
   /** See Accepted. */
@@ -153,7 +155,7 @@ async function classify(
   if (sniff.kind === "ended")
     return { ...plain(socket, "no_tls_from_remote", endedAs(kind)), rest: sniff.rest };
   if (sniff.kind === "hello" && sniff.serverName !== deps.credentials.localName) {
-    return plain(socket, "passthru", "opaque");
+    return { ...plain(socket, "passthru", "opaque"), sni: sniff.serverName ?? "" };
   }
   if (sniff.kind === "hello") {
     const secured = await terminateTls(socket, undefined, deps);
@@ -239,6 +241,7 @@ function handOver(
   transport.peerIp = address.clientIp;
   transport.peerIdentity = identity;
   transport.tls = tls;
+  transport.sni = classified.sni ?? "";
   transport.target = String(target.port);
   transport.parent = metaKey(policy.current.meta);
   deps.recorder.transportOpened(transport);
@@ -253,6 +256,7 @@ function handOver(
     peer: { ip: address.clientIp, identity, meshTls },
     client: address.client,
     tls,
+    sni: transport.sni,
     target,
     policy,
   };

@@ -19,6 +19,8 @@ export interface InboundContext {
   readonly client: string;
   /** As StatsKey.tls. */
   readonly tls: string;
+  /** Server name of TLS that is passed through; else "". */
+  readonly sni: string;
   readonly target: ApplicationTarget;
   readonly policy: Watched<ServerPolicy>;
   /** What was decided last. The peer stays the same, so it holds until policy or route are others. */

@@ -37,6 +37,7 @@ export function serveOpaqueInbound(options: InboundOpaqueOptions): void {
   live.attempts = 1;
   live.parent = metaKey(policy.current.meta);
   live.parentRef = policy.current.meta;
+  live.authority = context.sni;
   const authorize = (current: ServerPolicy): Verdict =>
     authorizeConnection(current, peer, deps.config.ownNetworks);
   const verdict = authorize(policy.current);

@@ -2,6 +2,7 @@ import type { Counter, CounterSeries, HistogramSeries, Labels, Registry } from "
 import type { FailedAttempt, LiveExchange } from "../../observe/live-exchange.ts";
 import { outcomeOf } from "../../observe/outcome.ts";
 import { exchangeLabels, LABELS, verdictLabels } from "./metric-labels.ts";
+import { ProfileRoutes, type ProfileSeries } from "./profile-routes.ts";
 import { InboundRoutes, OutboundRoutes, type RouteSeries } from "./route-series.ts";
 import type { VerdictFamilies } from "./verdict-metrics.ts";
 
@@ -25,6 +26,7 @@ export class HttpFamilies {
   readonly #latencies;
   readonly #inbound: InboundRoutes;
   readonly #outbound: OutboundRoutes;
+  readonly #profiles: ProfileRoutes;
   readonly #verdicts: VerdictFamilies;
   readonly #hasInboundAuthority: boolean;
 
@@ -56,6 +58,7 @@ export class HttpFamilies {
     ]);
     this.#inbound = new InboundRoutes(registry);
     this.#outbound = new OutboundRoutes(registry, options.hasHostname);
+    this.#profiles = new ProfileRoutes(registry, LATENCY_BUCKETS_MS);
     this.#verdicts = verdicts;
     this.#hasInboundAuthority = options.hasInboundAuthority;
   }
@@ -72,6 +75,7 @@ export class HttpFamilies {
       latency: (status) => this.#latencies.with({ ...labels, status_code: status }),
       verdicts: this.#verdicts,
       route: exchange.routeRef && routes.series(exchange),
+      profile: this.#profiles.series(exchange),
     });
   }
 }
@@ -83,6 +87,7 @@ interface HttpSeriesParts {
   readonly latency: (status: number) => HistogramSeries;
   readonly verdicts: VerdictFamilies;
   readonly route: RouteSeries | undefined;
+  readonly profile: ProfileSeries | undefined;
 }
 
 /** The series of exchanges with the same labels; those by status are made when they are first needed. */
@@ -139,6 +144,7 @@ export class HttpSeries {
   started(exchange: LiveExchange): void {
     this.#request ??= this.#parts.requests.with(this.#parts.labels);
     this.#request.add(1);
+    this.#parts.profile?.started(exchange);
     if (exchange.responded < 0) return;
     const { status } = exchange;
     let latency = this.#latencies.get(status);
@@ -151,6 +157,7 @@ export class HttpSeries {
 
   retried(attempt: FailedAttempt): void {
     this.#parts.route?.retried?.(attempt);
+    this.#parts.profile?.retried(attempt);
   }
 
   /** It ended, and the application never saw it. */
@@ -163,6 +170,7 @@ export class HttpSeries {
     this.#countVerdict(exchange);
     this.#countResponse(exchange);
     this.#parts.route?.closed(exchange);
+    this.#parts.profile?.closed(exchange, responseError(exchange));
   }
 
   #countResponse(exchange: LiveExchange): void {

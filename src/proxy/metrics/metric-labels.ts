@@ -56,7 +56,7 @@ export function verdictLabels(exchange: LiveExchange): Labels {
   addServer(labels, exchange);
   addKey(labels, "route", exchange.route);
   addKey(labels, "authz", exchange.authorization);
-  addTls(labels, exchange.tls, "client_id", exchange.peerIdentity);
+  addTls(labels, exchange.tls, "client_id", exchange.peerIdentity, exchange.authority);
   return labels;
 }
 
@@ -73,7 +73,7 @@ export function transportLabels(transport: LiveTransport): Labels {
   const labels: MutableLabels = { direction: transport.direction, peer: transport.peer };
   if (transport.peer === "src") {
     addTarget(labels, transport.target);
-    addTls(labels, transport.tls, "client_id", transport.peerIdentity);
+    addTls(labels, transport.tls, "client_id", transport.peerIdentity, transport.sni);
     if (transport.direction === "inbound") {
       addKey(labels, "srv", transport.parent);
       labels.srv_port = transport.target;
@@ -140,12 +140,14 @@ function addTls(
   tls: string,
   idLabel: "client_id" | "server_id",
   identity: string,
+  sni = "",
 ): void {
   if (tls === "true") {
     labels.tls = "true";
     labels[idLabel] = identity;
   } else if (tls === "passthru" || tls === "opaque") {
     labels.tls = "opaque";
+    labels.sni = sni;
   } else if (tls === "disabled" || tls === "") {
     labels.tls = "disabled";
   } else {

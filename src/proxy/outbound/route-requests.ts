@@ -33,6 +33,7 @@ export function routeRequests(
     const { meta, rule } = selectProfileRoute(profile, exchange.view);
     exchange.live.route = metaKey(meta);
     exchange.live.routeRef = meta;
+    exchange.live.canonicalName = profile.canonicalName;
     exchange.request.fields.set("l5d-dst-canonical", profile.canonicalName);
     enter(exchange, rule);
     next.handle(exchange, rule, IMPLICIT_MATCH, policy);

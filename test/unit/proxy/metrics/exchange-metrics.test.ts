@@ -150,6 +150,16 @@ test("transport metrics follow open connections at each scrape", () => {
   );
 });
 
+test("TLS of the application's own is told by the name that its client asked for", () => {
+  const { recorder, samples } = setUp();
+  recorder.transportOpened(buildTransport({ tls: "passthru", sni: "db.example.com" }));
+  assert.match(samples("tcp_open_total")[0]!, /tls="opaque",sni="db\.example\.com"/);
+  const exchange = buildExchange({ protocol: "opaque", tls: "passthru", authority: "db.example.com" });
+  recorder.opened(exchange);
+  recorder.closed(exchange);
+  assert.match(samples("inbound_tcp_authz_allow_total")[0]!, /tls="opaque",sni="db\.example\.com"/);
+});
+
 test("identity metrics say when the certificate was renewed and when it ends", () => {
   const { registry, samples, clock } = setUp();
   const identity = createIdentityMetrics(registry);
@@ -277,6 +287,36 @@ test("an attempt that is thrown away counts for the backend that it went to, and
     samples("outbound_http_route_request_statuses_total").join(),
     /http_status="200",error=""\} 1$/,
   );
+});
+
+test("routes of ServiceProfiles count requests, and attempts of their own", () => {
+  const { recorder, samples } = setUp();
+  const exchange = outbound({
+    routeRef: ref("meshctl.io", "ServiceProfile", "GET /list"),
+    canonicalName: "web.demo.svc.cluster.local:80",
+    attempts: 2,
+    status: 503,
+    retryOutcome: "budget",
+  });
+  recorder.opened(exchange);
+  recorder.retried(exchange, { status: 500, grpcStatus: -1, errorCode: "" });
+  recorder.responded(exchange);
+  recorder.closed(exchange);
+  const labels = 'direction="outbound",dst="web.demo.svc.cluster.local:80",rt_route="GET /list"';
+  const failed = 'classification="failure",grpc_status="",error=""';
+  assert.deepEqual(samples("route_request_total"), [`route_request_total{${labels}} 1`]);
+  assert.deepEqual(samples("route_response_total"), [
+    `route_response_total{${labels},status_code="503",${failed}} 1`,
+  ]);
+  assert.deepEqual(samples("route_actual_request_total"), [`route_actual_request_total{${labels}} 2`]);
+  assert.deepEqual(samples("route_actual_response_total"), [
+    `route_actual_response_total{${labels},status_code="500",${failed}} 1`,
+    `route_actual_response_total{${labels},status_code="503",${failed}} 1`,
+  ]);
+  assert.deepEqual(samples("route_retryable_total"), [
+    `route_retryable_total{${labels},skipped="no_budget"} 1`,
+  ]);
+  assert.equal(samples("route_response_latency_ms_count").length, 1);
 });
 
 test("metrics of gRPC routes carry the names of gRPC's statuses; a call without one is UNKNOWN", () => {
