@@ -1,17 +1,10 @@
-import { MeshError } from "../base/error.ts";
-import { type Network, tryParseNetwork } from "../base/ip.ts";
 import { CONTROLLER_NAME, IDENTITY_SERVICE, STATUS_LEASE_NAME, workloadIdentity } from "../base/names.ts";
 import { createCredentials } from "../identity/mesh-credentials.ts";
 import { ApiSource } from "../kube/api-source.ts";
 import type { SourceEvent } from "../kube/source.ts";
 import { Store } from "../kube/store.ts";
-import { DEFAULT_POLICIES } from "../policy/default-policy.ts";
-import { parsePortRanges } from "../values/port-ranges.ts";
-import type { Values } from "../values/values.ts";
 import { CheckedObjects } from "./admission/checked-objects.ts";
 import { POLICY_REVIEW_PATH, reviewPolicy } from "./admission/policy-review.ts";
-import type { ControlSettings } from "./control-settings.ts";
-import { destinationMethods } from "./destination/destination-methods.ts";
 import { createCertifyClient } from "./identity/certify-client.ts";
 import { ClusterIndex, WATCHED } from "./index/cluster-index.ts";
 import { CUSTOM_KINDS } from "./index/custom-kinds.ts";
@@ -23,33 +16,21 @@ import { reviewInjection } from "./injector/inject-review.ts";
 import { createNamespaceReader } from "./injector/namespaces.ts";
 import { createOwnerResolver } from "./injector/owners.ts";
 import { startWebhookServer } from "./injector/webhook-server.ts";
-import { policyMethods } from "./policy/policy-methods.ts";
-import {
-  aborted,
-  type ControlProcess,
-  createControlRegistry,
-  readMounted,
-  STOP_GRACE_MS,
-} from "./process.ts";
+import { aborted, type ControlProcess, createControlRegistry, readMounted } from "./process.ts";
+import { readSettings, type SettingsFlags } from "./read-settings.ts";
 import { startAdminServer } from "./serve/admin-server.ts";
 import { createGrpcMetrics } from "./serve/grpc-metrics.ts";
-import { startMeshGrpcServer } from "./serve/mesh-grpc-server.ts";
+import { serveDiscovery } from "./serve-discovery.ts";
 import { runLease } from "./status/lease.ts";
 import { StatusController } from "./status/status-controller.ts";
 
-export interface ControllerProcess extends ControlProcess {
-  readonly clusterDomain: string;
-  /** Empty list: those of the values. */
-  readonly clusterNetworks: readonly string[];
+export interface ControllerProcess extends ControlProcess, SettingsFlags {
   readonly ports: { readonly destination: number; readonly policy: number; readonly injector: number };
   readonly valuesFile: string;
   readonly tlsDir: string;
   readonly tokenFile: string;
   readonly identity: { readonly host: string; readonly port: number };
   readonly dnsServers: readonly string[];
-  /** Undefined: those of the values. */
-  readonly defaultInboundPolicy: string | undefined;
-  readonly defaultOpaquePorts: string | undefined;
   /** For the election of the one that writes statuses. */
   readonly podName: string;
 }
@@ -71,7 +52,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
   readMounted(options.valuesFile, "--values-file");
   const trustAnchorsPem = readMounted(options.trustRootsFile, "--trust-roots").toString("utf8");
   const values = createFileValues(options.valuesFile, options.trustRootsFile);
-  const settings = settingsFrom(options, values());
+  const settings = readSettings(options, values());
   const registry = createControlRegistry(clock);
   const credentials = createCredentials({
     localName: workloadIdentity(CONTROLLER_NAME, namespace, namespace, trustDomain),
@@ -189,21 +170,21 @@ export async function runController(options: ControllerProcess): Promise<void> {
     void credentials.start(signal);
     await Promise.race([credentials.ready, aborted(signal)]);
     if (signal.aborted) return;
-    const shared = { host: listenHost, credentials, clock, log, observer: createGrpcMetrics(registry) };
-    const destination = await startMeshGrpcServer({
-      ...shared,
-      name: "destination",
-      port: ports.destination,
-      methods: destinationMethods({ index, views, settings, ready, metrics: registry }),
-    });
-    stops.push(() => destination.stop(STOP_GRACE_MS));
-    const policy = await startMeshGrpcServer({
-      ...shared,
-      name: "policy",
-      port: ports.policy,
-      methods: policyMethods({ index, views, settings, ready, log }),
-    });
-    stops.push(() => policy.stop(STOP_GRACE_MS));
+    stops.push(
+      ...(await serveDiscovery({
+        host: listenHost,
+        ports,
+        credentials,
+        clock,
+        log,
+        metrics: registry,
+        observer: createGrpcMetrics(registry),
+        index,
+        views,
+        settings,
+        ready,
+      })),
+    );
     isServing = true;
     await Promise.all([aborted(signal), ready.then(() => writeStatuses(statuses, options))]);
   } finally {
@@ -237,44 +218,4 @@ async function writeStatuses(
 function slim(event: SourceEvent): SourceEvent {
   if ("object" in event) delete event.object.metadata.managedFields;
   return event;
-}
-
-/** Flags first, then the installation's values. */
-function settingsFrom(options: ControllerProcess, values: Values): ControlSettings {
-  const policyName = options.defaultInboundPolicy ?? values.proxy.defaultInboundPolicy;
-  const defaultInboundPolicy = DEFAULT_POLICIES.find((name) => name === policyName);
-  if (!defaultInboundPolicy) {
-    throw badFlag(`default inbound policy "${policyName}" is none of ${DEFAULT_POLICIES.join(", ")}`);
-  }
-  const opaque = parsePortRanges(options.defaultOpaquePorts ?? values.proxy.opaquePorts);
-  if (opaque.invalid.length > 0)
-    throw badFlag(`default opaque ports: "${opaque.invalid[0]}" is no port and no range`);
-  const networks =
-    options.clusterNetworks.length > 0 ? options.clusterNetworks : values.clusterNetworks.split(",");
-  return {
-    namespace: options.namespace,
-    trustDomain: options.trustDomain,
-    clusterDomain: options.clusterDomain.replace(/^\.|\.$/g, ""),
-    clusterNetworks: networks.filter((text) => text.trim() !== "").map(parseNetwork),
-    defaultInboundPolicy,
-    defaultOpaquePorts: opaque.ranges,
-    enableH2Upgrade: values.enableH2Upgrade,
-    enableIpv6: !values.disableIpv6,
-    inboundPort: values.proxy.ports.inbound,
-  };
-}
-
-function parseNetwork(text: string): Network {
-  const network = tryParseNetwork(text);
-  if (network) return network;
-  throw badFlag(`cluster networks: "${text}" is no network like 10.0.0.0/8`);
-}
-
-function badFlag(message: string): MeshError {
-  return new MeshError({
-    kind: "user",
-    code: "CONTROL_BAD_FLAG",
-    message,
-    hint: "correct the flag, or the value in ConfigMap meshctl-config",
-  });
 }

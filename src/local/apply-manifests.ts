@@ -2,8 +2,8 @@ import { type Clock, sleep, systemClock } from "../base/clock.ts";
 import { MeshError, toMeshError } from "../base/error.ts";
 import type { KubeObject } from "../base/kube-object.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { type ManifestObject, parseManifest } from "../kube/manifest-documents.ts";
 import { resourcePath } from "../kube/resource-path.ts";
-import { type ManifestObject, parseManifest } from "./manifest-documents.ts";
 import { ResourceFinder, type ServedResource } from "./resource-finder.ts";
 import { threeWayMerge } from "./three-way-merge.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { MeshError } from "../../../src/base/error.ts";
-import { parseManifest } from "../../../src/local/manifest-documents.ts";
+import { parseManifest } from "../../../src/kube/manifest-documents.ts";
 import { renderKubeTable } from "../../../src/local/render-table.ts";
 import { threeWayMerge } from "../../../src/local/three-way-merge.ts";
 

@@ -1,0 +1,176 @@
+import { CONTROLLER_NAME, IDENTITY_SERVICE, workloadIdentity } from "../../base/names.ts";
+import { isRequestProblem, readWorkloadRequest } from "../../identity/ca.ts";
+import type { Credentials } from "../../identity/credentials.ts";
+import { createCredentials } from "../../identity/mesh-credentials.ts";
+import { DirectorySource } from "../../kube/directory-source.ts";
+import type { ResourceRef } from "../../kube/source.ts";
+import { Store } from "../../kube/store.ts";
+import { defaultValues } from "../../values/defaults.ts";
+import { CheckedObjects } from "../admission/checked-objects.ts";
+import { identityMethods } from "../identity/identity-methods.ts";
+import { IssuerFiles } from "../identity/issuer-files.ts";
+import { createOwnTokenReviewer } from "../identity/own-tokens.ts";
+import { ClusterIndex, WATCHED } from "../index/cluster-index.ts";
+import { CUSTOM_KINDS } from "../index/custom-kinds.ts";
+import { Views } from "../index/view.ts";
+import {
+  aborted,
+  type ControlProcess,
+  createControlRegistry,
+  readMounted,
+  STOP_GRACE_MS,
+} from "../process.ts";
+import { readSettings, type SettingsFlags } from "../read-settings.ts";
+import { startAdminServer } from "../serve/admin-server.ts";
+import { createGrpcMetrics } from "../serve/grpc-metrics.ts";
+import { startMeshGrpcServer } from "../serve/mesh-grpc-server.ts";
+import { serveDiscovery } from "../serve-discovery.ts";
+import type { StateDir } from "./state-dir.ts";
+
+export interface StandaloneProcess extends Omit<ControlProcess, "client" | "trustRootsFile">, SettingsFlags {
+  /** Objects, as YAML. */
+  readonly directory: string;
+  readonly state: StateDir;
+  readonly ports: { readonly identity: number; readonly destination: number; readonly policy: number };
+  readonly lifetimeMs: number;
+  readonly skewMs: number;
+}
+
+const MIN_REFRESH_MS = 10_000;
+const MAX_REFRESH_MS = 86_400_000;
+
+/**
+ * Identity, destination and policy in one process, over a directory of YAML: a mesh without Kubernetes. Ends with the signal.
+ *
+ *     files -> DirectorySource -> stores -> index -> views -> streams       (as in the controller)
+ *     state -> issuer, token key -> identity; it certifies this process, too
+ *
+ * Nothing is written but the state: there is nobody who would read a status.
+ *
+ * @throws MeshError `SOURCE_UNREADABLE`, `CONTROL_BAD_FLAG`, `LISTEN_FAILED`, `IDENTITY_TRUST_ANCHORS_INVALID`
+ */
+export async function runStandalone(given: StandaloneProcess): Promise<void> {
+  // What fails must not leave the rest running.
+  const over = new AbortController();
+  try {
+    await run({ ...given, signal: AbortSignal.any([given.signal, over.signal]) });
+  } finally {
+    over.abort();
+  }
+}
+
+async function run(options: StandaloneProcess): Promise<void> {
+  const { clock, log, signal, namespace, trustDomain, listenHost, state, lifetimeMs, skewMs } = options;
+  const registry = createControlRegistry(clock);
+  const settings = readSettings(options, defaultValues(""));
+  const index = new ClusterIndex();
+  const views = new Views(index.topics);
+  const checked = new CheckedObjects(index, log);
+  const source = new DirectorySource({ directory: options.directory, clock, log });
+  const stores: { readonly resource: ResourceRef; readonly store: Store }[] = [
+    ...WATCHED.map((resource) => ({ resource, store: new Store(index) })),
+    ...Object.values(CUSTOM_KINDS).map((kind) => ({
+      resource: { ...kind, version: kind.versions[0] },
+      store: new Store(checked),
+    })),
+  ];
+  const watching = stores.map(({ resource, store }) =>
+    source.run(resource, (event) => store.handle(event), signal),
+  );
+  // Its first look is over when `run` returns; what is wrong with the directory is told here.
+  await Promise.race([Promise.all(watching), Promise.all(stores.map(({ store }) => store.ready))]);
+  const cached = registry.gauge("cache_size", "Objects that are read");
+  registry.onScrape(() => {
+    for (const { resource, store } of stores) {
+      const { group, plural } = resource;
+      cached.set(store.size, { kind: group === "" ? plural : `${plural}.${group}` });
+    }
+  });
+
+  const issuer = new IssuerFiles({
+    issuerDir: state.issuerDir,
+    trustRootsFile: state.trustRootsFile,
+    clock,
+    log,
+  });
+  const credentialsOf = (account: string) => createOwnCredentials(options, issuer, account);
+  const identity = credentialsOf(IDENTITY_SERVICE);
+  const controller = credentialsOf(CONTROLLER_NAME);
+  let isServing = false;
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    const admin = await startAdminServer({
+      host: listenHost,
+      port: options.adminPort,
+      metrics: registry,
+      notReady: () => [
+        ...(signal.aborted ? ["stopping"] : []),
+        ...(identity.current() && controller.current() ? [] : ["certificate: none yet"]),
+        ...(isServing ? [] : ["discovery: not listening yet"]),
+      ],
+    });
+    stops.push(() => admin.stop());
+    await Promise.race([Promise.all([identity.ready, controller.ready]), aborted(signal)]);
+    if (signal.aborted) return;
+    const observer = createGrpcMetrics(registry);
+    const shared = { host: listenHost, clock, log, observer };
+    const server = await startMeshGrpcServer({
+      ...shared,
+      name: "identity",
+      port: options.ports.identity,
+      credentials: identity,
+      methods: identityMethods({
+        issuer: () => issuer.current(),
+        reviewToken: createOwnTokenReviewer(state.tokenKey, clock),
+        namespace,
+        trustDomain,
+        lifetimeMs,
+        skewMs,
+        clock,
+        log,
+      }),
+    });
+    stops.push(() => server.stop(STOP_GRACE_MS));
+    stops.push(
+      ...(await serveDiscovery({
+        ...shared,
+        ports: options.ports,
+        credentials: controller,
+        metrics: registry,
+        index,
+        views,
+        settings,
+        ready: Promise.resolve(),
+      })),
+    );
+    isServing = true;
+    await aborted(signal);
+  } finally {
+    await Promise.allSettled(stops.map((stop) => stop()));
+    if (signal.aborted) await Promise.all(watching);
+  }
+}
+
+/** This process needs nobody's word for who it is: the issuer is its own. */
+function createOwnCredentials(options: StandaloneProcess, issuer: IssuerFiles, account: string): Credentials {
+  const { clock, random, log, signal, namespace, trustDomain, state, lifetimeMs, skewMs } = options;
+  const credentials = createCredentials({
+    localName: workloadIdentity(account, namespace, namespace, trustDomain),
+    trustAnchorsPem: readMounted(state.trustRootsFile, "--state").toString("utf8"),
+    trustAnchorsOrigin: state.trustRootsFile,
+    clock,
+    random,
+    log,
+    minRefreshMs: MIN_REFRESH_MS,
+    maxRefreshMs: MAX_REFRESH_MS,
+    async certify({ identity, requestDer }) {
+      const authority = await issuer.current();
+      const request = await readWorkloadRequest(requestDer, identity);
+      if (isRequestProblem(request)) throw new Error(request.message);
+      const issued = await authority.issue(request, { nowMs: clock.now(), lifetimeMs, skewMs });
+      return { ...issued, intermediatesDer: authority.intermediatesDer };
+    },
+  });
+  void credentials.start(signal);
+  return credentials;
+}
