@@ -77,6 +77,8 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
   #state: "opening" | "open" | "failed" = "opening";
   #isGoingAway = false;
   #awaitsDrainPong = false;
+  /** Client's side: the last stream whose head has been written. */
+  #writtenId = -1;
 
   constructor({ role, settings, clock, listener }: H2ConnectionOptions) {
     this.isServer = role === "server";
@@ -133,6 +135,7 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
 
   /** Takes the output of this turn. @param write gives it to the socket; false when that is full */
   flush(write: (bytes: Buffer) => boolean): void {
+    this.#writtenId = this.#streams.lastOwnId;
     this.sender.flush(write);
   }
 
@@ -168,11 +171,16 @@ export class H2Connection implements H2FrameSink, H2StreamOwner, H2BodyOwner, H2
     this.#pings.ask(onPong);
   }
 
-  /** The socket is gone: tells every stream. */
+  /** The socket is gone: tells every stream. Of a client's whose head still waits to be written the server has seen nothing. */
   closed(message: string): void {
     if (this.#state === "failed") return;
     this.#state = "failed";
-    for (const stream of this.#streams.all()) this.#end(stream, H2Code.connectError, message, "lost");
+    if (!this.isServer) this.sender.output.take();
+    for (const stream of this.#streams.all()) {
+      const isUnsent = !this.isServer && stream.id > this.#writtenId;
+      if (isUnsent) this.#end(stream, H2Code.refusedStream, message, "refused");
+      else this.#end(stream, H2Code.connectError, message, "lost");
+    }
   }
 
   // What streams call.

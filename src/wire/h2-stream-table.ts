@@ -39,6 +39,11 @@ export class H2StreamTable {
     return this.#nextId <= H2_STREAM_ID_MAX;
   }
 
+  /** The last stream that we have opened; negative: none. */
+  get lastOwnId(): number {
+    return this.#nextId - 2;
+  }
+
   takeId(): number {
     const id = this.#nextId;
     this.#nextId += 2;

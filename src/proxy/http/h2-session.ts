@@ -107,6 +107,8 @@ export class H2Session {
 
   /** A peer that closes its half reads no answers either: nobody half-closes HTTP/2. */
   readonly #onEnd = (): void => {
+    // A client writes no more requests then: those that wait were not sent.
+    if (!this.connection.isServer) this.connection.closed("peer closed the connection");
     if (this.#isClosing) this.#socket.destroy();
     else this.end();
     this.connection.closed("peer closed the connection");

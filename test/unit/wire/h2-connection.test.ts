@@ -348,6 +348,19 @@ test("HTTP/2 client knows which streams a GOAWAY leaves undone", () => {
   );
 });
 
+test("HTTP/2 client knows which streams a lost connection has never heard of, and writes nothing of them afterwards", () => {
+  const [client, server] = [new End("client"), new End("server")];
+  exchange(client, server);
+  const logs = [new StreamLog(), new StreamLog()];
+  client.connection.open(logs[0]!).sendRequest(request("GET", "/written"), "/written", true);
+  client.take();
+  client.connection.open(logs[1]!).sendRequest(request("POST", "/waiting"), "/waiting", true);
+  client.connection.closed("gone");
+  assert.deepEqual(logs[0]!.events, ["reset CONNECT_ERROR lost"]);
+  assert.deepEqual(logs[1]!.events, ["reset REFUSED_STREAM refused"]);
+  assert.equal(client.take().length, 0);
+});
+
 test("HTTP/2 answer that overtakes its request stops it without an error", () => {
   const [client, server] = [new End("client"), new End("server")];
   const log = new StreamLog();
