@@ -145,7 +145,16 @@ const message = (start: fc.Arbitrary<string>) =>
     .tuple(start, fc.array(FIELD, { maxLength: 5 }), LINE_END, BODY)
     .map(([line, fields, end, body]) => line + fields.join("") + end + body);
 const messages = (start: fc.Arbitrary<string>) =>
-  damaged(fc.array(message(start), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("")));
+  damaged(
+    fc.oneof(
+      fc.array(message(start), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("")),
+      // A decoder remembers the lines of the last head: what resembles it must be read as if it were new.
+      fc.tuple(message(start), fc.integer({ min: 2, max: 4 })).map(([text, times]) => text.repeat(times)),
+      fc
+        .tuple(TAKEN, fc.integer({ min: 2, max: 4 }))
+        .map(([bytes, times]) => bytes.toString("latin1").repeat(times)),
+    ),
+  );
 
 /** Requests that are good more often than not, for what must hold of those that are taken. */
 const TAKEN = fc

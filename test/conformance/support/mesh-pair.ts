@@ -38,6 +38,8 @@ export interface PairOptions {
   readonly serverEnv?: Readonly<Record<string, string>>;
   /** Validity of certificates from now on, ms; default an hour. */
   readonly certificateMs?: () => number;
+  /** What the control plane takes for the time; default: the machine's. */
+  readonly now?: () => number;
   /** Variables of both processes as a whole, such as LD_PRELOAD. */
   readonly processEnv?: Readonly<Record<string, string>>;
 }
@@ -70,8 +72,12 @@ export interface MeshPair {
   readonly entrance: { readonly host: string; readonly port: number };
   /** The client's HTTP proxy port. */
   readonly httpProxy: { readonly host: string; readonly port: number };
-  /** How many certificates were asked for so far. */
-  readonly certified: () => number;
+  /** How many certificates were given so far, and when the last one ends (ms since the epoch). */
+  readonly certified: () => { readonly count: number; readonly untilMs: number };
+  /** How many calls of each method the control plane has had since it was last started. */
+  readonly calls: ReadonlyMap<string, number>;
+  /** Lets everybody in, or nobody: by the policy of the servers' port, now and for watches to come. */
+  authorize(isAllowed: boolean): void;
   /** Closes the control plane's port and cuts its connections. */
   stopPlane(): Promise<void>;
   /** Starts it again, on the same port. */
@@ -97,7 +103,9 @@ export async function startMeshPair(options: PairOptions = {}): Promise<MeshPair
     a: `${net}.${21 + 2 * index}`,
     b: `${net}.${22 + 2 * index}`,
   }));
-  let certified = 0;
+  const certified = { count: 0, untilMs: 0 };
+  const calls = new Map<string, number>();
+  const policies: Policies = { isAllowed: true, watches: new Set() };
 
   const startPlane = async (planePort?: number): Promise<FakeControlPlane> => {
     const credentials = await ca.credentials(CONTROLLER_ID);
@@ -105,12 +113,17 @@ export async function startMeshPair(options: PairOptions = {}): Promise<MeshPair
       credentials,
       ...(planePort === undefined ? {} : { port: planePort }),
     });
+    calls.clear();
+    policies.watches.clear();
     speakForMesh(plane, ca, {
       protocol: options.protocol ?? "detect",
       endpoints: serverHosts.map(({ a }) => a),
       port,
       certificateMs: options.certificateMs ?? (() => 3_600_000),
-      onCertify: () => certified++,
+      now: options.now ?? Date.now,
+      certified,
+      calls,
+      policies,
     });
     return plane;
   };
@@ -190,6 +203,11 @@ export async function startMeshPair(options: PairOptions = {}): Promise<MeshPair
       entrance,
       httpProxy,
       certified: () => certified,
+      calls,
+      authorize(isAllowed) {
+        policies.isAllowed = isAllowed;
+        for (const send of policies.watches) send();
+      },
       stopPlane: () => plane.close(),
       async restartPlane() {
         plane = await startPlane(planePort);
@@ -207,17 +225,30 @@ interface Sayings {
   readonly endpoints: readonly string[];
   readonly port: number;
   readonly certificateMs: () => number;
-  readonly onCertify: () => void;
+  readonly now: () => number;
+  readonly certified: { count: number; untilMs: number };
+  readonly calls: Map<string, number>;
+  readonly policies: Policies;
+}
+
+interface Policies {
+  isAllowed: boolean;
+  /** Each sends the policy to one watch. */
+  readonly watches: Set<() => void>;
 }
 
 function speakForMesh(plane: FakeControlPlane, ca: TestMeshCa, say: Sayings): void {
+  const count = (method: string) => say.calls.set(method, (say.calls.get(method) ?? 0) + 1);
   plane.answer(Identity.method.certify, async (call) => {
-    say.onCertify();
-    const untilMs = Date.now() + say.certificateMs();
+    count("certify");
+    const nowMs = say.now();
+    const untilMs = nowMs + say.certificateMs();
     const { leafDer, chainDer } = await ca.sign(call.request.certificateSigningRequest, {
-      fromMs: Date.now() - 3_600_000,
+      fromMs: nowMs - 3_600_000,
       untilMs,
     });
+    say.certified.count++;
+    say.certified.untilMs = untilMs;
     call.send({
       leafCertificate: leafDer,
       intermediateCertificates: chainDer,
@@ -225,13 +256,34 @@ function speakForMesh(plane: FakeControlPlane, ca: TestMeshCa, say: Sayings): vo
     });
     call.end();
   });
-  plane.answer(Destination.method.getProfile, (call) => call.send({ fullyQualifiedName: SERVICE }));
-  plane.answer(Destination.method.get, (call) => call.send(endpointsOf(say)));
-  plane.answer(OutboundPolicies.method.watch, (call) => call.send(servicePolicy(say)));
-  plane.answer(InboundServerPolicies.method.watchPort, (call) => call.send(serverPolicy(say)));
+  plane.answer(Destination.method.getProfile, (call) => {
+    count("getProfile");
+    call.send({ fullyQualifiedName: SERVICE });
+  });
+  plane.answer(Destination.method.get, (call) => {
+    count("get");
+    call.send(endpointsOf(say));
+  });
+  plane.answer(OutboundPolicies.method.watch, (call) => {
+    count("watch");
+    call.send(servicePolicy(say));
+  });
+  plane.answer(InboundServerPolicies.method.watchPort, (call) => {
+    count(`watchPort ${call.request.port}`);
+    const send = () => call.send(serverPolicy(say));
+    say.policies.watches.add(send);
+    void call.closed.then(() => say.policies.watches.delete(send));
+    send();
+  });
 }
 
 // The generated types do not reach into oneofs; the schema does.
+
+const everybody = {
+  metadata: meta("all-unauthenticated"),
+  networks: [{ net: { ip: { ip: { case: "ipv4", value: 0 } }, prefixLen: 0 } }],
+  authentication: { permit: { case: "unauthenticated", value: {} } },
+};
 
 function endpointsOf({ endpoints, port, protocol }: Sayings) {
   const addrs = endpoints.map((ip) => ({
@@ -288,7 +340,7 @@ function servicePolicy({ port, protocol }: Sayings) {
   } as unknown as MessageInitShape<typeof OutboundPolicySchema>;
 }
 
-function serverPolicy({ protocol }: Sayings) {
+function serverPolicy({ protocol, policies }: Sayings) {
   const kinds = {
     detect: { case: "detect", value: { timeout: ms(10_000) } },
     opaque: { case: "opaque", value: {} },
@@ -298,12 +350,6 @@ function serverPolicy({ protocol }: Sayings) {
   return {
     labels: { group: "", kind: "default", name: "all-unauthenticated" },
     protocol: { kind: kinds[protocol] },
-    authorizations: [
-      {
-        metadata: meta("all-unauthenticated"),
-        networks: [{ net: { ip: { ip: { case: "ipv4", value: 0 } }, prefixLen: 0 } }],
-        authentication: { permit: { case: "unauthenticated", value: {} } },
-      },
-    ],
+    authorizations: policies.isAllowed ? [everybody] : [],
   } as unknown as MessageInitShape<typeof ServerSchema>;
 }

@@ -65,12 +65,14 @@ export function startProxyProcess(
     stderr: () => stderr,
     admin: (path) => ask(options.host, path),
     async held() {
-      const answer = new Promise<Omit<Held, "sockets">>((resolve, reject) => {
-        child.once("message", (message) => resolve(message as Omit<Held, "sockets">));
-        child.once("close", () => reject(new Error(`the proxy has ended\n${stderr}`)));
-      });
+      const answer = new Promise<Omit<Held, "sockets">>((resolve) =>
+        child.once("message", (message) => resolve(message as Omit<Held, "sockets">)),
+      );
       child.send("held");
-      return { ...(await answer), sockets: await countSockets(child.pid!) };
+      const gone = exit.then((how) => {
+        throw new Error(`the proxy has ended (${how})\n${stderr}`);
+      });
+      return { ...(await Promise.race([answer, gone])), sockets: await countSockets(child.pid!) };
     },
     async stop() {
       child.kill("SIGCONT");
