@@ -19,10 +19,14 @@ interface Held<T extends { close(): void }> {
   readonly balancer: Balancer<T>;
   /** Lets go of discovery. */
   readonly release: () => void;
-  /** The breaker that it was asked for with. */
-  readonly accrual: FailureAccrual | undefined;
   isDropped: boolean;
   usedAt: number;
+}
+
+/** What a policy's backend leads to, and the breaker that it was asked for with. */
+interface Known {
+  readonly held: Held<HttpOrigin>;
+  readonly accrual: FailureAccrual | undefined;
 }
 
 /** A backend, and for whom its balancer is made. */
@@ -47,7 +51,7 @@ export class Backends {
   readonly #opaqueQueue: QueueLimits;
   readonly #http = new Map<string, Held<HttpOrigin>>();
   /** The same by the object that a policy holds: a request needs no key. */
-  readonly #httpByBackend = new WeakMap<Backend, Held<HttpOrigin>>();
+  readonly #httpByBackend = new WeakMap<Backend, Known>();
   readonly #opaque = new Map<string, Held<OpaqueOrigin>>();
   #sweep: Timer | undefined;
 
@@ -63,19 +67,19 @@ export class Backends {
    * @returns undefined for a backend without dispatcher
    */
   http(backend: Backend, accrual?: FailureAccrual, parent?: PolicyMeta): Balancer<HttpOrigin> | undefined {
-    let held = this.#httpByBackend.get(backend);
-    if (held && !held.isDropped && held.accrual === accrual) {
-      held.usedAt = this.#deps.clock.monotonic();
-      return held.balancer;
+    const known = this.#httpByBackend.get(backend);
+    if (known && !known.held.isDropped && known.accrual === accrual) {
+      known.held.usedAt = this.#deps.clock.monotonic();
+      return known.held.balancer;
     }
-    held = this.#get(
+    const held = this.#get(
       this.#http,
       { kind: "http", backend, parent },
       this.#deps.config.outbound,
       (endpoint) => this.#createHttpOrigin(endpoint),
       accrual,
     );
-    if (held) this.#httpByBackend.set(backend, held);
+    if (held) this.#httpByBackend.set(backend, { held, accrual });
     return held?.balancer;
   }
 
@@ -144,7 +148,7 @@ export class Backends {
       (() => {});
     if (target.kind === "forward") {
       balancer.update(new Map([[target.endpoint.address, target.endpoint]]));
-      return { balancer, release: removed, accrual, isDropped: false, usedAt: 0 };
+      return { balancer, release: removed, isDropped: false, usedAt: 0 };
     }
     const watched = discovery.endpoints(target.path);
     balancer.update(watched.current.endpoints);
@@ -154,7 +158,7 @@ export class Backends {
       unsubscribe();
       watched.release();
     };
-    return { balancer, release, accrual, isDropped: false, usedAt: 0 };
+    return { balancer, release, isDropped: false, usedAt: 0 };
   }
 
   #createHttpOrigin(endpoint: Endpoint): HttpOrigin {
