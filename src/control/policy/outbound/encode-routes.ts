@@ -26,6 +26,7 @@ import {
 import type { AttachedRoute } from "../routes/attached-routes.ts";
 import type { EncodedFilter } from "../routes/encode-filter.ts";
 import type { ReadBackend } from "../routes/read-route.ts";
+import { withBackendRequest } from "./backend-request.ts";
 import { type BackendContext, resolveBackend } from "./backends.ts";
 
 type HttpFilterInit = MessageInitShape<typeof HttpRoute_FilterSchema>;
@@ -40,13 +41,14 @@ export function encodeHttpRoute(
   parent: Resilience,
   context: BackendContext,
 ): MessageInitShape<typeof HttpRouteSchema> {
-  const retry = encodeHttpRetry(route.resilience.retry ?? parent.retry);
   const allowL5dRequestHeaders = allowsHeaders(route.resilience, parent);
   return {
     metadata: routeMetadata(object),
     hosts: route.hosts,
     rules: route.rules.map((rule) => {
-      const timeouts = encodeTimeouts(timeoutsOf(route.resilience, parent, rule.requestMs));
+      const times = withBackendRequest(rule, route.resilience.retry ?? parent.retry);
+      const timeouts = encodeTimeouts(timeoutsOf(route.resilience, parent, times.requestMs));
+      const retry = encodeHttpRetry(times.retry);
       return {
         matches: rule.httpMatches,
         ...httpFilters(rule.filters, object, context),

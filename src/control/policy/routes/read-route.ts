@@ -30,6 +30,8 @@ export interface ReadRule {
   readonly filters: readonly EncodedFilter[];
   /** `timeouts.request`; zero: none, undefined: not said. */
   readonly requestMs: number | undefined;
+  /** `timeouts.backendRequest`: of each attempt. */
+  readonly backendRequestMs: number | undefined;
   readonly backends: readonly ReadBackend[];
 }
 
@@ -95,6 +97,7 @@ function convertRule(route: KubeObject, rule: Raw, at: string): ReadRule {
       : [],
     filters: list(rule.filters).map((filter, index) => convertFilter(filter, `${at}.filters[${index}]`)),
     requestMs: readTimeout(rule.timeouts?.request, `${at}.timeouts.request`),
+    backendRequestMs: readTimeout(rule.timeouts?.backendRequest, `${at}.timeouts.backendRequest`),
     backends: list(rule.backendRefs).map((raw, index) =>
       convertBackend(readBackendRef(route, raw), `${at}.backendRefs[${index}]`, convertFilter),
     ),
