@@ -30,15 +30,21 @@ function readTracing(reader: ConfigReader, ownNetworks: readonly Network[]): Tra
   const samplingRatio = reader.ratio("TRACE_SAMPLING_RATIO", 0);
   const attributesPath = reader.text("TRACE_ATTRIBUTES_PATH", "");
   const extra = reader.text("TRACE_EXTRA_ATTRIBUTES", "");
+  const metricsIntervalMs = reader.durationMs("METRICS_EXPORT_INTERVAL", undefined);
+  if (metricsIntervalMs === 0) reader.missing("METRICS_EXPORT_INTERVAL", "must be more than 0");
   const serviceName = reader.text("TRACE_SERVICE_NAME", "");
   // The name goes with the address: without it there is no collector.
   if (!reader.raw("TRACE_COLLECTOR_SVC_ADDR")) {
     reader.raw("TRACE_COLLECTOR_SVC_NAME");
+    if (metricsIntervalMs !== undefined) {
+      reader.missing("TRACE_COLLECTOR_SVC_ADDR", "is required with METRICS_EXPORT_INTERVAL");
+    }
     return undefined;
   }
   return {
     collector: readControlAddress(reader, "TRACE_COLLECTOR_SVC", ownNetworks),
     samplingRatio,
+    metricsIntervalMs,
     serviceName,
     attributesPath: attributesPath === "" ? undefined : attributesPath,
     extraAttributes: extra,

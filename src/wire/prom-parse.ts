@@ -3,6 +3,8 @@ export interface PromSeries {
   /** Without the suffixes of histograms: `_bucket`, `_sum` and `_count` are in `suffix`. */
   readonly family: string;
   readonly suffix: "" | "_bucket" | "_sum" | "_count";
+  /** As the family's `# TYPE` line says; `untyped` without one. */
+  readonly type: "counter" | "gauge" | "histogram" | "summary" | "untyped";
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
@@ -16,12 +18,12 @@ const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)",?/gy;
  * Whether a name's suffix belongs to a histogram is known from the `# TYPE` lines before it.
  */
 export function parsePromText(text: string): PromSeries[] {
-  const histograms = new Set<string>();
+  const types = new Map<string, PromSeries["type"]>();
   const series: PromSeries[] = [];
   for (const line of text.split("\n")) {
     if (line.startsWith("#")) {
-      const type = /^# TYPE (\S+) (histogram|summary)$/.exec(line);
-      if (type) histograms.add(type[1]!);
+      const type = /^# TYPE (\S+) (counter|gauge|histogram|summary)$/.exec(line);
+      if (type) types.set(type[1]!, type[2] as PromSeries["type"]);
       continue;
     }
     const parsed = LINE.exec(line);
@@ -30,10 +32,12 @@ export function parsePromText(text: string): PromSeries[] {
     const name = parsed[1]!;
     const suffix = (/_(?:bucket|sum|count)$/.exec(name)?.[0] ?? "") as PromSeries["suffix"];
     const stem = name.slice(0, name.length - suffix.length);
-    const isHistogram = suffix !== "" && histograms.has(stem);
+    const stemType = types.get(stem);
+    const isHistogram = suffix !== "" && (stemType === "histogram" || stemType === "summary");
     series.push({
       family: isHistogram ? stem : name,
       suffix: isHistogram ? suffix : "",
+      type: (isHistogram ? stemType : types.get(name)) ?? "untyped",
       labels,
       value: parseValue(parsed[3]!),
     });

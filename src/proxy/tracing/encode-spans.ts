@@ -38,7 +38,7 @@ function encodeSpan(span: Span): MessageInitShape<typeof SpanSchema> {
   };
 }
 
-function encodeAttribute([key, value]: readonly [string, string | number]): MessageInitShape<
+export function encodeAttribute([key, value]: readonly [string, string | number]): MessageInitShape<
   typeof KeyValueSchema
 > {
   return typeof value === "string"

@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { pid } from "node:process";
 import { TraceService } from "../../api/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.js";
 import type { Clock } from "../../base/clock.ts";
 import { toMeshError } from "../../base/error.ts";
@@ -8,8 +6,8 @@ import type { TracingConfig } from "../config.ts";
 import type { GrpcClient } from "../control/grpc-client.ts";
 import type { SpanMetrics } from "../metrics/span-metrics.ts";
 import { encodeSpans } from "./encode-spans.ts";
+import { readResource } from "./read-resource.ts";
 import { SpanExporter } from "./span-exporter.ts";
-import { resourceAttributes } from "./trace-resource.ts";
 import { Tracer } from "./tracer.ts";
 
 export interface StartTracingOptions {
@@ -35,12 +33,7 @@ const LAST_EXPORT_MS = 1000;
 /** Spans to a collector, by OTLP over gRPC (`TraceService/Export`). */
 export async function startTracing(options: StartTracingOptions): Promise<RunningTracing> {
   const { config, client, metrics, clock, random, log } = options;
-  const resource = resourceAttributes({
-    ...config,
-    labelsFile: await readLabels(config.attributesPath, log),
-    pid,
-    startedAt: Math.round(clock.now() / 1000),
-  });
+  const resource = await readResource(config, clock, log);
   const closing = new AbortController();
   let isFailing = false;
   const exporter = new SpanExporter({
@@ -75,18 +68,4 @@ export async function startTracing(options: StartTracingOptions): Promise<Runnin
       client.close();
     },
   };
-}
-
-/** The pod's labels are an extra: spans without them are better than none. */
-async function readLabels(path: string | undefined, log: Logger): Promise<string> {
-  if (path === undefined) return "";
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    log.warn("the file of attributes for spans cannot be read", {
-      path,
-      error: error instanceof Error ? error.message : String(error),
-    });
-    return "";
-  }
 }

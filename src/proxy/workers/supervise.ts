@@ -12,6 +12,7 @@ import { createHostResolver } from "../control/resolve-host.ts";
 import { certify, createControl } from "../control-clients.ts";
 import type { Watched } from "../dependencies.ts";
 import { type ControlClient, createControlMetrics } from "../metrics/control-metrics.ts";
+import { beginMetricsExport } from "../optional-parts.ts";
 import type { ProxyIo } from "../proxy-io.ts";
 import type { AdjustableLog } from "../proxy-log.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -67,6 +68,7 @@ export async function superviseWorkers(options: SuperviseOptions): Promise<numbe
     pool.certificate(material),
   );
   const control = createControl(config, asked, own.credentials, log, io);
+  const exporting = await beginMetricsExport({ config, io, log, clientOf: control.client }, pool);
   let isReady = false;
   let adminPolicy: Watched<ServerPolicy> | undefined;
   const admin = createAdminServer({
@@ -114,6 +116,8 @@ export async function superviseWorkers(options: SuperviseOptions): Promise<numbe
       log.info("accepting connections");
       await over;
     }
+    // While the workers can still say what they counted.
+    await exporting?.close();
     if (!isLost) await pool.stop();
     return isLost ? 1 : 0;
   } finally {

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import {
+  type ExportMetricsServiceRequest,
+  MetricsService,
+} from "../../../src/api/gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.js";
+import {
   type ExportTraceServiceRequest,
   TraceService,
 } from "../../../src/api/gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.js";
@@ -15,6 +19,7 @@ describe("spans of a pair of proxies", { skip: skipProxyPair }, () => {
   let pair: ProxyPair;
   let collector: FakeControlPlane;
   const exports: ExportTraceServiceRequest[] = [];
+  const metrics: ExportMetricsServiceRequest[] = [];
   const parents: (string | undefined)[] = [];
 
   before(async () => {
@@ -24,9 +29,15 @@ describe("spans of a pair of proxies", { skip: skipProxyPair }, () => {
       call.send({});
       call.end();
     });
+    collector.answer(MetricsService.method.export, (call) => {
+      metrics.push(call.request);
+      call.send({});
+      call.end();
+    });
     const env = {
       TRACE_COLLECTOR_SVC_ADDR: `localhost:${collector.port}`,
       TRACE_EXTRA_ATTRIBUTES: "k8s.ns.name=demo",
+      METRICS_EXPORT_INTERVAL: "1h",
     };
     pair = await startProxyPair({
       application(request, response) {
@@ -86,5 +97,31 @@ describe("spans of a pair of proxies", { skip: skipProxyPair }, () => {
       parent = Buffer.from(span.spanId).toString("hex");
     }
     assert.equal(parents[0], `00-${TRACE}-${parent}-01`, "the application continues the last span");
+  });
+
+  test("metrics come to the collector with the names and labels of /metrics", () => {
+    assert.equal(metrics.length, 2, "once each, when the proxies stopped: an hour had not passed");
+    const told = metrics.flatMap(({ resourceMetrics }) => resourceMetrics);
+    const byService = new Map(
+      told.map(({ resource, scopeMetrics }) => [
+        resource!.attributes.find(({ key }) => key === "service.name")!.value!.value.value,
+        new Map(scopeMetrics.flatMap((scope) => scope.metrics).map((metric) => [metric.name, metric.data])),
+      ]),
+    );
+    const responses = byService.get("client")!.get("response_total")!;
+    assert.ok(responses.case === "sum" && responses.value.isMonotonic);
+    assert.equal(responses.value.dataPoints[0]!.value.value, 3);
+    const labels = responses.value.dataPoints[0]!.attributes.map(({ key }) => key);
+    assert.ok(labels.includes("dst_deployment") && labels.includes("status_code"));
+    const latency = byService.get("server")!.get("response_latency_ms")!;
+    assert.ok(latency.case === "histogram");
+    const [point] = latency.value.dataPoints;
+    assert.equal(point!.bucketCounts.length, point!.explicitBounds.length + 1);
+    assert.equal(
+      point!.bucketCounts.reduce((sum, count) => sum + count),
+      3n,
+    );
+    assert.equal(point!.count, 3n);
+    assert.equal(byService.get("server")!.get("tcp_open_connections")?.case, "gauge");
   });
 });

@@ -286,13 +286,23 @@ test("what is said of traffic beyond the defaults is off unless asked for", () =
     TRACE_COLLECTOR_SVC_NAME: "collector.tracing.serviceaccount.identity.meshctl.cluster.local",
     TRACE_SAMPLING_RATIO: "0.1",
     TRACE_SERVICE_NAME: "web",
+    METRICS_EXPORT_INTERVAL: "30s",
   });
   assert.ok(observe.inboundAuthorityLabels && observe.hostnameLabels);
   assert.deepEqual(observe.tap?.listen, { host: "0.0.0.0", port: 4190 });
   assert.deepEqual(
-    [observe.tracing?.collector.host, observe.tracing?.samplingRatio, observe.tracing?.serviceName],
-    ["collector.tracing", 0.1, "web"],
+    [
+      observe.tracing?.collector.host,
+      observe.tracing?.samplingRatio,
+      observe.tracing?.serviceName,
+      observe.tracing?.metricsIntervalMs,
+    ],
+    ["collector.tracing", 0.1, "web", 30_000],
   );
+});
+
+test("metrics are sent to a collector, which must be there", () => {
+  assert.throws(() => parse({ METRICS_EXPORT_INTERVAL: "30s" }), /TRACE_COLLECTOR_SVC_ADDR is required/);
 });
 
 test("a collector elsewhere needs a name, and a ratio is at most 1", () => {

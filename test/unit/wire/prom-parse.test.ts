@@ -24,14 +24,14 @@ test("what the encoder writes is read back: escapes, histograms, infinities", ()
     },
   ]);
   assert.deepEqual(parsePromText(text), [
-    { family: "c_total", suffix: "", labels: { a: awkward, b: "" }, value: 1.5 },
-    { family: "h", suffix: "_bucket", labels: { le: "+Inf" }, value: 2 },
-    { family: "h", suffix: "_sum", labels: {}, value: Number.POSITIVE_INFINITY },
-    { family: "h", suffix: "_count", labels: {}, value: 2 },
+    { family: "c_total", suffix: "", type: "counter", labels: { a: awkward, b: "" }, value: 1.5 },
+    { family: "h", suffix: "_bucket", type: "histogram", labels: { le: "+Inf" }, value: 2 },
+    { family: "h", suffix: "_sum", type: "histogram", labels: {}, value: Number.POSITIVE_INFINITY },
+    { family: "h", suffix: "_count", type: "histogram", labels: {}, value: 2 },
   ]);
 });
 
 test("a suffix is a name's own where no histogram has it, and broken lines are skipped", () => {
   const series = parsePromText('# TYPE my_count counter\nmy_count 3 1700000000000\nx{a="1" 2\nx{a=1} 2\n\n');
-  assert.deepEqual(series, [{ family: "my_count", suffix: "", labels: {}, value: 3 }]);
+  assert.deepEqual(series, [{ family: "my_count", suffix: "", type: "counter", labels: {}, value: 3 }]);
 });
