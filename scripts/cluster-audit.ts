@@ -56,20 +56,22 @@ export async function startAudit(dir: string, isReady: () => boolean): Promise<s
   });
   closeSync(output);
   child.unref();
-  writeFileSync(pidFile, `${child.pid} ${startTimeOf(child.pid!)}\n`);
+  const startTime = startTimeOf(child.pid!);
+  if (startTime === undefined)
+    throw new Error(`the API server did not start; see ${dir}/log/kube-apiserver.log`);
+  writeFileSync(pidFile, `${child.pid} ${startTime}\n`);
   await until("the API server with its audit log", isReady);
   return log;
 }
 
 /** Field 22 of /proc/PID/stat: with the pid it names a process for good. Undefined when it has ended. */
 function startTimeOf(pid: number): string | undefined {
-  try {
-    const [, rest] = /\) (.*)$/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))!;
-    const [state, ...fields] = rest!.split(" ");
-    return state === "Z" ? undefined : fields[18];
-  } catch {
-    return undefined;
-  }
+  const file = `/proc/${pid}/stat`;
+  if (!existsSync(file)) return undefined;
+  const text = readFileSync(file, "utf8");
+  // The name, in brackets, may hold anything.
+  const [state, ...fields] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return state === "Z" ? undefined : fields[18]!;
 }
 
 async function until(what: string, probe: () => boolean): Promise<void> {
