@@ -19,8 +19,9 @@ import { startWebhookServer } from "./injector/webhook-server.ts";
 import { aborted, type ControlProcess, createControlRegistry, readMounted } from "./process.ts";
 import { readSettings, type SettingsFlags } from "./read-settings.ts";
 import { startAdminServer } from "./serve/admin-server.ts";
+import { debugState } from "./serve/debug-state.ts";
 import { createGrpcMetrics } from "./serve/grpc-metrics.ts";
-import { serveDiscovery } from "./serve-discovery.ts";
+import { type RunningDiscovery, serveDiscovery } from "./serve-discovery.ts";
 import { runLease } from "./status/lease.ts";
 import { StatusController } from "./status/status-controller.ts";
 
@@ -125,12 +126,23 @@ export async function runController(options: ControllerProcess): Promise<void> {
   });
 
   let isServing = false;
+  let discovery: RunningDiscovery | undefined;
   const stops: (() => Promise<void>)[] = [];
   try {
     const admin = await startAdminServer({
       host: listenHost,
       port: options.adminPort,
       metrics: registry,
+      debugState: () =>
+        debugState({
+          objects: () =>
+            Object.fromEntries([
+              ...stores.map(({ resource, store }) => [resource.plural, store.size] as const),
+              ...[...optional.sizes()].map(({ kind, size }) => [kind, size] as const),
+            ]),
+          views,
+          connections: () => discovery?.connections() ?? {},
+        }),
       notReady: () => [
         ...(signal.aborted ? ["stopping"] : []),
         ...(credentials.current() ? [] : ["certificate: none yet"]),
@@ -170,21 +182,20 @@ export async function runController(options: ControllerProcess): Promise<void> {
     void credentials.start(signal);
     await Promise.race([credentials.ready, aborted(signal)]);
     if (signal.aborted) return;
-    stops.push(
-      ...(await serveDiscovery({
-        host: listenHost,
-        ports,
-        credentials,
-        clock,
-        log,
-        metrics: registry,
-        observer: createGrpcMetrics(registry),
-        index,
-        views,
-        settings,
-        ready,
-      })),
-    );
+    discovery = await serveDiscovery({
+      host: listenHost,
+      ports,
+      credentials,
+      clock,
+      log,
+      metrics: registry,
+      observer: createGrpcMetrics(registry),
+      index,
+      views,
+      settings,
+      ready,
+    });
+    stops.push(() => discovery!.stop());
     isServing = true;
     await Promise.all([aborted(signal), ready.then(() => writeStatuses(statuses, options))]);
   } finally {

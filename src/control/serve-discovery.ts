@@ -6,11 +6,13 @@ import type { ControlSettings } from "./control-settings.ts";
 import { destinationMethods } from "./destination/destination-methods.ts";
 import type { ClusterIndex } from "./index/cluster-index.ts";
 import type { Views } from "./index/view.ts";
+import { countViews } from "./index/view-metrics.ts";
 import { policyMethods } from "./policy/policy-methods.ts";
 import { STOP_GRACE_MS } from "./process.ts";
+import type { ConnectionState } from "./serve/grpc-connection.ts";
 import type { GrpcMethod } from "./serve/grpc-method.ts";
 import type { GrpcObserver } from "./serve/grpc-stream.ts";
-import { startMeshGrpcServer } from "./serve/mesh-grpc-server.ts";
+import { type MeshGrpcServer, startMeshGrpcServer } from "./serve/mesh-grpc-server.ts";
 
 export interface DiscoveryServers {
   readonly host: string;
@@ -27,21 +29,29 @@ export interface DiscoveryServers {
   readonly ready: Promise<void>;
 }
 
-/**
- * Serves destination and policy over one index.
- *
- * @returns what stops them
- */
-export async function serveDiscovery(options: DiscoveryServers): Promise<(() => Promise<void>)[]> {
+/** Destination and policy, as they are served. */
+export interface RunningDiscovery {
+  /** Who is connected to each, and what for. */
+  connections(): Readonly<Record<string, readonly ConnectionState[]>>;
+  stop(): Promise<void>;
+}
+
+/** Serves destination and policy over one index. */
+export async function serveDiscovery(options: DiscoveryServers): Promise<RunningDiscovery> {
   const { ports } = options;
   const services: readonly (readonly [name: string, port: number, methods: readonly GrpcMethod[]])[] = [
     ["destination", ports.destination, destinationMethods(options)],
     ["policy", ports.policy, policyMethods(options)],
   ];
-  const stops: (() => Promise<void>)[] = [];
+  countViews(options.views, options.metrics);
+  const servers = new Map<string, MeshGrpcServer>();
   for (const [name, port, methods] of services) {
-    const server = await startMeshGrpcServer({ ...options, name, port, methods });
-    stops.push(() => server.stop(STOP_GRACE_MS));
+    servers.set(name, await startMeshGrpcServer({ ...options, name, port, methods }));
   }
-  return stops;
+  return {
+    connections: () => Object.fromEntries([...servers].map(([name, server]) => [name, server.connections()])),
+    async stop() {
+      await Promise.all([...servers.values()].map((server) => server.stop(STOP_GRACE_MS)));
+    },
+  };
 }

@@ -19,6 +19,7 @@ export class TestCall implements GrpcCall {
   readonly frames: Buffer[] = [];
   error: GrpcError | undefined;
   isOver = false;
+  subject = "";
   onOver: (how: CallEnd) => void = () => {};
 
   /** Begins a call to one of these methods. */

@@ -44,6 +44,7 @@ function get(
   call: GrpcCall,
   overflowed: (service: string) => void,
 ): void {
+  call.subject = request.path;
   const authority = readAuthority(request.path, settings);
   if (authority.kind === "ip") {
     throw new GrpcError(`${request.path} is an address; endpoints belong to names`, GrpcCode.invalidArgument);
@@ -77,6 +78,7 @@ function getProfile(
   request: GetDestination,
   call: GrpcCall,
 ): void {
+  call.subject = request.path;
   const authority = readAuthority(request.path, settings);
   const { namespace } = parseContextToken(request.contextToken);
   const view = views.get(

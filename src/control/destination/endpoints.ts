@@ -47,6 +47,18 @@ export function endpointsSpec(
       left.exists === right.exists &&
       left.isNodeLocal === right.isNodeLocal &&
       isDeepEqual(left.endpoints, right.endpoints),
+    describe: ({ exists, endpoints }) => ({
+      family: "endpoints",
+      labels: {
+        namespace: query.namespace,
+        service: query.service,
+        port: String(query.port),
+        hostname: query.hostname ?? "",
+        nodename: query.nodeName,
+        zone: query.zone ?? "",
+      },
+      gauges: { pods: endpoints.size, exists: exists ? 1 : 0 },
+    }),
     compute(track) {
       const { namespace, service, nodeName, zone: clientZone } = query;
       track(`service/${namespace}/${service}`);

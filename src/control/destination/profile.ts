@@ -40,6 +40,10 @@ export function profileSpec(
   clientNamespace: string,
 ): ViewSpec<ProfileResult> {
   return {
+    describe: () => ({
+      family: "profile",
+      labels: { namespace: clientNamespace, profile: textOf(authority) },
+    }),
     isEqual: (left, right) => left.kind === "profile" && right.kind === "profile" && left.key === right.key,
     compute(track) {
       const reader = { index, settings, track };
@@ -210,6 +214,19 @@ function findServiceProfile(
     if (spec) return { object, spec };
   }
   return undefined;
+}
+
+function textOf(authority: Authority): string {
+  switch (authority.kind) {
+    case "ip":
+      return joinHostPort(authority.ip, authority.port);
+    case "foreign":
+      return joinHostPort(authority.host, authority.port);
+    case "service": {
+      const { instance, service, namespace, port } = authority;
+      return `${instance === undefined ? "" : `${instance}.`}${service}.${namespace}:${port}`;
+    }
+  }
 }
 
 function success(init: MessageInitShape<typeof DestinationProfileSchema>, key: string): ProfileResult {

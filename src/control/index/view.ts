@@ -7,6 +7,25 @@ export interface ViewSpec<T> {
   readonly compute: (track: Track) => T;
   /** Equal values are not told again. */
   readonly isEqual: (left: T, right: T) => boolean;
+  /** What the view is about, for metrics; views without it are in none. */
+  readonly describe?: (value: T) => ViewDescription;
+}
+
+export interface ViewDescription {
+  /** `endpoints`, `profile`: begins the names of its metrics. */
+  readonly family: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Gauges of its own, by the end of their names. */
+  readonly gauges?: Readonly<Record<string, number>>;
+}
+
+/** A view that is in use, as others see it. */
+export interface ViewState {
+  readonly key: string;
+  readonly subscribers: number;
+  /** How often it has changed since its first subscriber came. */
+  readonly changes: number;
+  readonly description: ViewDescription | undefined;
 }
 
 /** A value derived from the indexes, kept while somebody listens. Subscribers of the same key share one. */
@@ -37,6 +56,11 @@ export class Views {
   get size(): number {
     return this.#views.size;
   }
+
+  /** Every view that is in use. */
+  *states(): Iterable<ViewState> {
+    for (const [key, view] of this.#views) yield view.state(key);
+  }
 }
 
 class LiveView<T> implements View<T> {
@@ -46,11 +70,21 @@ class LiveView<T> implements View<T> {
   readonly #listeners = new Set<(next: T, previous: T) => void>();
   #tracked = new Map<Topic, () => void>();
   #value: { readonly of: T } | undefined;
+  #changes = 0;
 
   constructor(topics: Topics, spec: ViewSpec<T>, onIdle: () => void) {
     this.#topics = topics;
     this.#spec = spec;
     this.#onIdle = onIdle;
+  }
+
+  state(key: string): ViewState {
+    return {
+      key,
+      subscribers: this.#listeners.size,
+      changes: this.#changes,
+      description: this.#value && this.#spec.describe?.(this.#value.of),
+    };
   }
 
   get current(): T {
@@ -91,6 +125,7 @@ class LiveView<T> implements View<T> {
     const next = this.#compute();
     if (this.#spec.isEqual(previous, next)) return;
     this.#value = { of: next };
+    this.#changes++;
     for (const listener of [...this.#listeners]) listener(next, previous);
   };
 }

@@ -9,7 +9,7 @@ import {
   OutboundPolicySchema,
   type TrafficSpec,
 } from "../../api/gen/io/linkerd/proxy/outbound_pb.js";
-import { bitsToIpv6, networkContains } from "../../base/ip.ts";
+import { bitsToIpv6, joinHostPort, networkContains } from "../../base/ip.ts";
 import type { Logger } from "../../base/log.ts";
 import type { ControlSettings } from "../control-settings.ts";
 import { type Authority, parseAuthority } from "../destination/authority.ts";
@@ -57,15 +57,27 @@ export function policyMethods(options: PolicyOptions): readonly GrpcMethod[] {
       await ready;
       return decodeFrame(ServerSchema, once(inboundView(options, note, request)));
     }),
-    streamMethod(watchPort, ready, (request, call) => watch(inboundView(options, note, request), call)),
+    streamMethod(watchPort, ready, (request, call) => {
+      call.subject = `${request.workload.trim()}:${request.port}`;
+      watch(inboundView(options, note, request), call);
+    }),
     unaryMethod(OutboundPolicies.method.get, async (request) => {
       await ready;
       return decodeFrame(OutboundPolicySchema, once(outboundView(options, request)));
     }),
-    streamMethod(OutboundPolicies.method.watch, ready, (request, call) =>
-      watch(outboundView(options, request), call),
-    ),
+    streamMethod(OutboundPolicies.method.watch, ready, (request, call) => {
+      call.subject = subjectOf(request);
+      watch(outboundView(options, request), call);
+    }),
   ];
+}
+
+function subjectOf({ target, sourceWorkload }: TrafficSpec): string {
+  const to =
+    target.case === "addr"
+      ? joinHostPort(decodeIp(target.value.ip, bitsToIpv6) ?? "", target.value.port)
+      : (target.value ?? "");
+  return `${sourceWorkload.trim()} -> ${to}`;
 }
 
 function inboundView(

@@ -1,4 +1,6 @@
 import { createServer } from "node:http";
+import type { Socket } from "node:net";
+import { normaliseIp } from "../../base/ip.ts";
 import type { Registry } from "../../metrics/registry.ts";
 import { bind } from "./bind.ts";
 
@@ -8,9 +10,14 @@ export interface AdminServerOptions {
   /** What is still missing; empty when ready. */
   readonly notReady: () => readonly string[];
   readonly metrics: Registry;
+  /** `/debug/state`; undefined: there is none. */
+  readonly debugState?: () => object;
 }
 
-/** `/live`, `/ready` (what is missing, one a line, with 503) and `/metrics` of a control-plane process. */
+/**
+ * `/live`, `/ready` (what is missing, one a line, with 503) and `/metrics` of a control-plane process; `/debug/state` for its own host
+ * alone, which a port-forward is.
+ */
 export async function startAdminServer(
   options: AdminServerOptions,
 ): Promise<{ readonly port: number; stop(): Promise<void> }> {
@@ -29,9 +36,15 @@ export async function startAdminServer(
       }
       case "/metrics":
         return send(200, options.metrics.render());
-      default:
-        return send(404, "not found; there are /live, /ready and /metrics\n");
+      case "/debug/state": {
+        if (!options.debugState) break;
+        if (!isOwnHost(request.socket)) return send(403, "only from this host: use a port-forward\n");
+        response.writeHead(200, { "content-type": "application/json" });
+        response.end(`${JSON.stringify(options.debugState(), null, 1)}\n`);
+        return;
+      }
     }
+    send(404, "not found; there are /live, /ready and /metrics\n");
   });
   const port = await bind(server, options.host, options.port, "admin");
   return {
@@ -41,4 +54,9 @@ export async function startAdminServer(
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+function isOwnHost({ remoteAddress = "", localAddress }: Socket): boolean {
+  const address = normaliseIp(remoteAddress);
+  return remoteAddress === localAddress || address === "::1" || address.startsWith("127.");
 }

@@ -6,16 +6,27 @@ import type { H2Stream } from "../../wire/h2-stream.ts";
 import type { RequestHead } from "../../wire/http1-head.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import type { GrpcMethod } from "./grpc-method.ts";
-import { answerWithStatus, type GrpcObserver, GrpcStream } from "./grpc-stream.ts";
+import { answerWithStatus, type CallState, type GrpcObserver, GrpcStream } from "./grpc-stream.ts";
 
 export interface GrpcConnectionOptions {
   /** Ready to use: its handshake is over. */
   readonly socket: Duplex;
   readonly methods: ReadonlyMap<string, GrpcMethod>;
   readonly observer: GrpcObserver;
+  /** Identity of the client; "" when it has none. */
+  readonly identity: string;
+  /** Its address. */
+  readonly peer: string;
   readonly clock: Clock;
   /** The socket is closed; every call has been told. */
   readonly onClosed: () => void;
+}
+
+/** A connection, as others see it. */
+export interface ConnectionState {
+  readonly identity: string;
+  readonly peer: string;
+  readonly calls: readonly CallState[];
 }
 
 /** A proxy subscribes to each of its targets on one connection, and leaves many at once: neither is an attack here. */
@@ -79,6 +90,11 @@ export class GrpcConnection {
 
   get callCount(): number {
     return this.#calls.size;
+  }
+
+  describe(): ConnectionState {
+    const { identity, peer } = this.#options;
+    return { identity, peer, calls: [...this.#calls].map((call) => call.describe()) };
   }
 
   /** No new calls; those that run end with this status, so that the client goes elsewhere at once. */

@@ -17,6 +17,8 @@ export type CallEnd = "ended" | "cancelled" | "overflowed";
 /** The answering side of one call. What is sent after its end is dropped. */
 export interface GrpcCall {
   readonly isOver: boolean;
+  /** What is asked for, for those who look at the state of things. */
+  subject: string;
   /** Called once when the call is over, whoever ended it. */
   onOver: (how: CallEnd) => void;
   /** A message that must not be left out. Of those that wait for a slow client there are a bounded number; then the call ends. */

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { H2Code } from "../../wire/h2-protocol.ts";
 import type { H2Stream, H2StreamListener } from "../../wire/h2-stream.ts";
 import { Fields } from "../../wire/http1-fields.ts";
@@ -17,6 +18,18 @@ export interface GrpcObserver {
   handled(method: GrpcMethod, code: GrpcCode): void;
 }
 
+/** A call, as others see it. */
+export interface CallState {
+  readonly method: string;
+  readonly subject: string;
+  /** Messages that were sent. */
+  readonly sent: number;
+  /** Messages that the client has not made room for. */
+  readonly waiting: number;
+  /** Of the last message: clients with the same hold the same, where each message is the whole state. */
+  readonly version: string;
+}
+
 /**
  * One call on an HTTP/2 stream.
  *
@@ -30,6 +43,9 @@ export class GrpcStream implements GrpcCall, H2StreamListener {
   readonly #siblings: Set<GrpcStream>;
   onOver: (how: CallEnd) => void = NOBODY;
   isOver = false;
+  subject = "";
+  #sent = 0;
+  #last: Buffer = NO_BYTES;
   #request: Buffer[] | undefined = [];
   #requestBytes = 0;
   #hasHead = false;
@@ -73,6 +89,17 @@ export class GrpcStream implements GrpcCall, H2StreamListener {
     // What waits is sent before: an answer that is complete stays so.
     for (const frame of this.#queue) this.#stream.sendData(frame);
     this.#finish(error, "ended");
+  }
+
+  /** How far its client is. */
+  describe(): CallState {
+    return {
+      method: this.#method.path,
+      subject: this.subject,
+      sent: this.#sent,
+      waiting: this.#queue.length,
+      version: this.#sent === 0 ? "" : hash("sha1", this.#last, "hex").slice(0, 12),
+    };
   }
 
   // From the connection.
@@ -122,6 +149,8 @@ export class GrpcStream implements GrpcCall, H2StreamListener {
       this.#stream.sendResponse(HEAD, false);
     }
     this.#isBlocked = !this.#stream.sendData(frame);
+    this.#sent++;
+    this.#last = frame;
     this.#observer.sent(this.#method);
   }
 

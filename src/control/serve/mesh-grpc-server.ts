@@ -1,11 +1,12 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { type Clock, sleep } from "../../base/clock.ts";
+import { joinHostPort } from "../../base/ip.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Credentials } from "../../identity/credentials.ts";
 import { meshServerOptions, peerIdentity } from "../../identity/mesh-tls.ts";
 import { bind } from "./bind.ts";
-import { GrpcConnection } from "./grpc-connection.ts";
+import { type ConnectionState, GrpcConnection } from "./grpc-connection.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import type { GrpcMethod } from "./grpc-method.ts";
 import type { GrpcObserver } from "./grpc-stream.ts";
@@ -25,6 +26,8 @@ export interface MeshGrpcServerOptions {
 
 export interface MeshGrpcServer {
   readonly port: number;
+  /** Who is connected, and what for. */
+  connections(): readonly ConnectionState[];
   /** No new connections; calls end with UNAVAILABLE, so that clients go elsewhere; what remains is cut after the grace period. */
   stop(graceMs: number): Promise<void>;
 }
@@ -66,8 +69,9 @@ export async function startMeshGrpcServer(options: MeshGrpcServerOptions): Promi
     });
     secure.once("secure", () => {
       timer.cancel();
+      let identity: string;
       try {
-        const identity = peerIdentity(secure);
+        identity = peerIdentity(secure);
         log.debug("connected", { server: options.name, identity });
       } catch (error) {
         log.warn("connection refused", {
@@ -80,6 +84,8 @@ export async function startMeshGrpcServer(options: MeshGrpcServerOptions): Promi
       }
       const connection = new GrpcConnection({
         socket: secure,
+        identity,
+        peer: joinHostPort(socket.remoteAddress ?? "", socket.remotePort ?? 0),
         methods,
         observer,
         clock,
@@ -92,6 +98,7 @@ export async function startMeshGrpcServer(options: MeshGrpcServerOptions): Promi
   log.info("listening", { server: options.name, port });
   return {
     port,
+    connections: () => [...connections].map((connection) => connection.describe()),
     async stop(graceMs) {
       server.close();
       const error = new GrpcError(`${options.name} is stopping`, GrpcCode.unavailable);

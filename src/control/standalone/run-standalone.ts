@@ -22,9 +22,10 @@ import {
 } from "../process.ts";
 import { readSettings, type SettingsFlags } from "../read-settings.ts";
 import { startAdminServer } from "../serve/admin-server.ts";
+import { debugState } from "../serve/debug-state.ts";
 import { createGrpcMetrics } from "../serve/grpc-metrics.ts";
 import { startMeshGrpcServer } from "../serve/mesh-grpc-server.ts";
-import { serveDiscovery } from "../serve-discovery.ts";
+import { type RunningDiscovery, serveDiscovery } from "../serve-discovery.ts";
 import type { StateDir } from "./state-dir.ts";
 
 export interface StandaloneProcess extends Omit<ControlProcess, "client" | "trustRootsFile">, SettingsFlags {
@@ -82,8 +83,7 @@ async function run(options: StandaloneProcess): Promise<void> {
   const cached = registry.gauge("cache_size", "Objects that are read");
   registry.onScrape(() => {
     for (const { resource, store } of stores) {
-      const { group, plural } = resource;
-      cached.set(store.size, { kind: group === "" ? plural : `${plural}.${group}` });
+      cached.set(store.size, { kind: nameOf(resource) });
     }
   });
 
@@ -97,12 +97,20 @@ async function run(options: StandaloneProcess): Promise<void> {
   const identity = credentialsOf(IDENTITY_SERVICE);
   const controller = credentialsOf(CONTROLLER_NAME);
   let isServing = false;
+  let discovery: RunningDiscovery | undefined;
   const stops: (() => Promise<void>)[] = [];
   try {
     const admin = await startAdminServer({
       host: listenHost,
       port: options.adminPort,
       metrics: registry,
+      debugState: () =>
+        debugState({
+          objects: () =>
+            Object.fromEntries(stores.map(({ resource, store }) => [nameOf(resource), store.size])),
+          views,
+          connections: () => discovery?.connections() ?? {},
+        }),
       notReady: () => [
         ...(signal.aborted ? ["stopping"] : []),
         ...(identity.current() && controller.current() ? [] : ["certificate: none yet"]),
@@ -131,18 +139,17 @@ async function run(options: StandaloneProcess): Promise<void> {
       }),
     });
     stops.push(() => server.stop(STOP_GRACE_MS));
-    stops.push(
-      ...(await serveDiscovery({
-        ...shared,
-        ports: options.ports,
-        credentials: controller,
-        metrics: registry,
-        index,
-        views,
-        settings,
-        ready: Promise.resolve(),
-      })),
-    );
+    discovery = await serveDiscovery({
+      ...shared,
+      ports: options.ports,
+      credentials: controller,
+      metrics: registry,
+      index,
+      views,
+      settings,
+      ready: Promise.resolve(),
+    });
+    stops.push(() => discovery!.stop());
     isServing = true;
     await aborted(signal);
   } finally {
@@ -173,4 +180,8 @@ function createOwnCredentials(options: StandaloneProcess, issuer: IssuerFiles, a
   });
   void credentials.start(signal);
   return credentials;
+}
+
+function nameOf({ group, plural }: ResourceRef): string {
+  return group === "" ? plural : `${plural}.${group}`;
 }

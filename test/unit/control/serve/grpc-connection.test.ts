@@ -19,6 +19,8 @@ function connect(t: TestContext) {
   const handled: GrpcCode[] = [];
   const connection = new GrpcConnection({
     socket,
+    identity: "web.demo",
+    peer: "10.0.0.1:4321",
     methods: new Map([
       [
         "/s/m",
@@ -132,6 +134,31 @@ test("of states only the newest waits for a slow client, which stays", async (t)
   await until("the newest state", () => last === newest);
   call.end();
   await once(stream, "close");
+});
+
+test("a connection tells who is there and how far each call is", async (t) => {
+  const { begin, calls, connection } = connect(t);
+  for (let call = 0; call < 3; call++) begin(frameOf(Buffer.alloc(0)));
+  await until("the calls", () => calls.length === 3);
+  const state = frameOf(Buffer.from("state"));
+  for (const [index, { call }] of calls.entries()) call.subject = `web-${index}:80`;
+  calls[0]!.call.sendState(state);
+  calls[1]!.call.sendState(frameOf(Buffer.from("before")));
+  calls[1]!.call.sendState(state);
+  const { identity, peer, calls: states } = connection.describe();
+  assert.deepEqual([identity, peer], ["web.demo", "10.0.0.1:4321"]);
+  assert.deepEqual(
+    states.map(({ method, subject, sent, waiting }) => ({ method, subject, sent, waiting })),
+    [
+      { method: "/s/m", subject: "web-0:80", sent: 1, waiting: 0 },
+      { method: "/s/m", subject: "web-1:80", sent: 2, waiting: 0 },
+      { method: "/s/m", subject: "web-2:80", sent: 0, waiting: 0 },
+    ],
+  );
+  // Who was told the same last has the same version.
+  assert.match(states[0]!.version, /^[0-9a-f]{12}$/);
+  assert.equal(states[0]!.version, states[1]!.version);
+  assert.equal(states[2]!.version, "");
 });
 
 test("a client that leaves ends its call", async (t) => {
