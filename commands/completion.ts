@@ -1,14 +1,15 @@
 import { MeshError } from "../src/base/error.ts";
 import type { Command } from "../src/cli/command.ts";
 import { completionNodes, renderCompletion, SHELLS, type Shell } from "../src/cli/completion.ts";
-import { GLOBAL_FLAGS } from "../src/cli/globals.ts";
+import { VISIBLE_GLOBAL_FLAGS } from "../src/cli/globals.ts";
 import { registry } from "./registry.ts";
 
 export const command: Command = {
   name: "completion",
   summary: "completion script for bash, zsh or fish",
   description:
-    "Prints a script for the shell to source. It holds every command, flag and fixed value, so completing starts no process.",
+    "Prints a script for the shell to source. It holds every command, flag and fixed value; only for names of resources, namespaces and\n" +
+    "contexts it asks this program, which asks the cluster.",
   arguments: [{ name: "SHELL", summary: "the shell", required: true, choices: SHELLS }],
   flags: [],
   examples: [
@@ -27,7 +28,7 @@ export const command: Command = {
     }
     const visible = Object.entries(registry.verbs).filter(([, verb]) => !verb.hidden);
     const words = visible.map(([name, { summary }]) => ({ name, summary }));
-    const nodes = [{ path: [], words, flags: GLOBAL_FLAGS }];
+    const nodes = [{ path: [], words, flags: VISIBLE_GLOBAL_FLAGS }];
     for (const [name, verb] of visible) {
       nodes.push(...((await completionNodes([name], (await verb.load()).command)) as typeof nodes));
     }

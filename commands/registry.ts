@@ -153,6 +153,12 @@ export const registry: VerbRegistry = {
       hidden: true,
       load: () => import("./doc.ts"),
     },
+    __complete: {
+      summary: "names for completion scripts",
+      group: "This program",
+      hidden: true,
+      load: () => import("./complete.ts"),
+    },
     "demo-app": {
       summary: "one service of the sample application",
       group: "Processes of the mesh",

@@ -10,16 +10,21 @@ export interface CompletionNode {
   readonly path: readonly string[];
   readonly words: readonly { readonly name: string; readonly summary: string }[];
   readonly flags: readonly FlagSpec[];
+  /** Its arguments are kinds of resources and names of them: names are asked for. */
+  readonly takesNames?: boolean;
 }
+
+/** Flags whose values only the cluster or the kubeconfig knows. */
+const LIVE_FLAGS = ["namespace", "to-namespace", "from-namespace", "meshctl-namespace", "context"];
 
 /** The tree below a verb, subcommands included. */
 export async function completionNodes(path: readonly string[], command: Command): Promise<CompletionNode[]> {
   const subcommands = Object.entries(command.subcommands ?? {});
   const words = subcommands.map(([name, { summary }]) => ({ name, summary }));
   for (const name of choicesOf(command.arguments ?? [])) words.push({ name, summary: "" });
-  const nodes: CompletionNode[] = [
-    { path, words, flags: [...command.flags.filter((flag) => !flag.hidden), ...VISIBLE_GLOBAL_FLAGS] },
-  ];
+  const flags = [...command.flags.filter((flag) => !flag.hidden), ...VISIBLE_GLOBAL_FLAGS];
+  const takesNames = choicesOf(command.arguments ?? []).includes("deploy");
+  const nodes: CompletionNode[] = [{ path, words, flags, takesNames }];
   for (const [name, subcommand] of subcommands) {
     nodes.push(...(await completionNodes([...path, name], await subcommand.load())));
   }
@@ -30,10 +35,16 @@ function choicesOf(specs: readonly ArgumentSpec[]): readonly string[] {
   return specs[0]?.choices ?? [];
 }
 
-/** The script that a shell sources. Everything is in it: completing never starts meshctl. */
+/** The script that a shell sources. Words and flags are in it; only for names that the cluster knows it starts meshctl. */
 export function renderCompletion(shell: Shell, nodes: readonly CompletionNode[]): string {
   return { bash: renderBash, zsh: renderZsh, fish: renderFish }[shell](nodes);
 }
+
+/** What the program answers, in bash and in zsh. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
+const BASH_ANSWER = '$("${ask[@]}" 2>/dev/null)';
+// biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
+const ZSH_ANSWER = 'found=(${(f)"$("${ask[@]}" 2>/dev/null)"})';
 
 function renderBash(nodes: readonly CompletionNode[]): string {
   return [
@@ -42,13 +53,19 @@ function renderBash(nodes: readonly CompletionNode[]): string {
     ...findPath(nodes, "COMP_WORDS[i]", "COMP_CWORD", 1),
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
     '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" names flags',
-    ...valueCases(nodes, (choices) => `COMPREPLY=($(compgen -W "${choices}" -- "$current")); return`),
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
+    '  local ask=(meshctl __complete "${COMP_WORDS[@]:1:COMP_CWORD}")',
+    ...valueCases(nodes, {
+      fixed: (choices) => `COMPREPLY=($(compgen -W "${choices}" -- "$current")); return`,
+      live: `COMPREPLY=($(compgen -W "${BASH_ANSWER}" -- "$current")); return`,
+    }),
     '  case "$line" in',
     ...nodes.map(
       (node) =>
         `    "${node.path.join(" ")}") names="${node.words.map(({ name }) => name).join(" ")}" flags="${longNames(node).join(" ")}" ;;`,
     ),
     "  esac",
+    ...liveNames(nodes, "COMP_WORDS[i]", 1, "COMP_CWORD", [`names="$names ${BASH_ANSWER}"`]),
     // Flags only for a dash: between commands they are noise, and where nothing fits the shell offers files.
     '  [[ "$current" == -* ]] && names="$flags"',
     '  COMPREPLY=($(compgen -W "$names" -- "$current"))',
@@ -68,7 +85,14 @@ function renderZsh(nodes: readonly CompletionNode[]): string {
     ...findPath(nodes, "words[i]", "CURRENT", 2),
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
     '  local previous="${words[CURRENT-1]}"',
-    ...valueCases(nodes, (choices) => `compadd -- ${choices}; return`),
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
+    '  local -a found ask=(meshctl __complete "${(@)words[2,CURRENT]}")',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
+    '  local current="${words[CURRENT]}"',
+    ...valueCases(nodes, {
+      fixed: (choices) => `compadd -- ${choices}; return`,
+      live: `${ZSH_ANSWER}; compadd -- $found; return`,
+    }),
     '  case "$line" in',
     ...nodes.map((node) => {
       const names = node.words.map(({ name, summary }) => describe(name, summary));
@@ -76,6 +100,9 @@ function renderZsh(nodes: readonly CompletionNode[]): string {
       return `    "${node.path.join(" ")}") names=(${names.join(" ")}) flags=(${flags.join(" ")}) ;;`;
     }),
     "  esac",
+    ...liveNames(nodes, "words[i]", 2, "CURRENT", [
+      `${ZSH_ANSWER}; (( $#found )) && { compadd -- $found; return }`,
+    ]),
     '  if [[ "$PREFIX" == -* ]]; then _describe -o flag flags; else _describe command names || _files; fi',
     "}",
     "compdef _meshctl meshctl",
@@ -98,20 +125,53 @@ function findPath(nodes: readonly CompletionNode[], word: string, cursor: string
   ];
 }
 
-/** A flag with choices as the previous word: its values instead of words. */
-function valueCases(nodes: readonly CompletionNode[], reply: (choices: string) => string): string[] {
+/** What a shell does where a flag's value is completed. */
+interface ValueReplies {
+  readonly fixed: (choices: string) => string;
+  readonly live: string;
+}
+
+/** A flag with choices, or with values that only the cluster knows, as the previous word: its values instead of words. */
+function valueCases(nodes: readonly CompletionNode[], reply: ValueReplies): string[] {
   const lines = ['  case "$line $previous" in'];
   for (const node of nodes) {
     for (const flag of node.flags) {
-      if (!flag.choices) continue;
+      const isLive = LIVE_FLAGS.includes(flag.name);
+      if (!flag.choices && !isLive) continue;
       const names = [`--${flag.name}`, ...(flag.short === undefined ? [] : [`-${flag.short}`])];
       const patterns = names.map((name) => `"${node.path.join(" ")} ${name}"`).join("|");
-      lines.push(`    ${patterns}) ${reply(flag.choices.join(" "))} ;;`);
+      lines.push(`    ${patterns}) ${isLive ? reply.live : reply.fixed(flag.choices!.join(" "))} ;;`);
     }
   }
   lines.push("  esac");
   return lines;
 }
+
+/** Shell lines that ask for names where a kind stands before the cursor, or in the word at it (`deploy/`). zsh and bash alike. */
+function liveNames(
+  nodes: readonly CompletionNode[],
+  word: string,
+  first: number,
+  cursor: string,
+  ask: readonly string[],
+): string[] {
+  const asking = nodes.filter(({ takesNames }) => takesNames);
+  if (asking.length === 0) return [];
+  const paths = asking.map(({ path }) => `"${path.join(" ")}"`).join("|");
+  const kinds = [...new Set(asking.flatMap(({ words }) => words.map(({ name }) => name)))].join("|");
+  return [
+    `  case "$line" in ${paths})`,
+    '    local kind=""; [[ "$current" == */* ]] && kind=1',
+    `    for ((i = ${first}; i < ${cursor}; i++)); do case "\${${word}}" in ${kinds}) kind=1 ;; esac; done`,
+    '    if [[ -n "$kind" && "$current" != -* ]]; then',
+    ...ask.map((line) => `      ${line}`),
+    "    fi ;;",
+    "  esac",
+  ];
+}
+
+/** The words before the cursor, and the one at it. */
+const FISH_ASK = "(meshctl __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)";
 
 function renderFish(nodes: readonly CompletionNode[]): string {
   const lines = ["# fish completion for meshctl: meshctl completion fish | source", "complete -c meshctl -f"];
@@ -126,9 +186,18 @@ function renderFish(nodes: readonly CompletionNode[]): string {
     for (const { name, summary } of node.words) {
       lines.push(`complete -c meshctl${when} -a ${name} -d ${shellQuote(summary)}`);
     }
+    if (node.takesNames) {
+      const kinds = node.words.map(({ name }) => name).join(" ");
+      const after = [
+        ...conditions,
+        `__fish_seen_subcommand_from ${kinds}; or string match -q '*/*' -- (commandline -ct)`,
+      ];
+      lines.push(`complete -c meshctl -n ${shellQuote(after.join("; and "))} -a ${shellQuote(FISH_ASK)}`);
+    }
     for (const flag of node.flags) {
       const short = flag.short === undefined ? "" : ` -s ${flag.short}`;
-      const choices = flag.choices ? ` -x -a ${shellQuote(flag.choices.join(" "))}` : "";
+      const live = LIVE_FLAGS.includes(flag.name) ? ` -x -a ${shellQuote(FISH_ASK)}` : "";
+      const choices = flag.choices ? ` -x -a ${shellQuote(flag.choices.join(" "))}` : live;
       const value = flag.type === "boolean" ? "" : choices || " -r";
       lines.push(`complete -c meshctl${when} -l ${flag.name}${short}${value} -d ${shellQuote(flag.summary)}`);
     }

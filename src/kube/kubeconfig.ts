@@ -70,12 +70,7 @@ export async function loadKubeConnection(options: KubeClientOptions): Promise<Ku
     const inCluster = tryInCluster(env);
     if (inCluster) return inCluster;
   }
-  const files =
-    options.kubeconfig !== undefined
-      ? [options.kubeconfig]
-      : (explicit?.split(delimiter).filter((file) => file !== "") ?? [
-          join(env.HOME ?? homedir(), ".kube", "config"),
-        ]);
+  const files = configFiles(options);
   const existing = files.filter((file) => existsSync(file));
   if (existing.length > 0) return fromFiles(existing, options);
   if (explicit !== undefined) {
@@ -94,6 +89,25 @@ export async function loadKubeConnection(options: KubeClientOptions): Promise<Ku
     message: `no cluster is configured: ${files[0]} does not exist and this is no pod`,
     hint: "start a local cluster with `meshctl dev`, or name a kubeconfig with --kubeconfig or KUBECONFIG",
   });
+}
+
+/** Names of the contexts that `--context` may choose from. Files that are not there have none. */
+export async function listContexts(
+  options: Pick<KubeClientOptions, "kubeconfig" | "env">,
+): Promise<string[]> {
+  const names = new Set<string>();
+  for (const file of configFiles(options).filter((one) => existsSync(one))) {
+    for (const { name } of ((await parseFile(file)).contexts ?? []) as Loose[]) {
+      if (typeof name === "string") names.add(name);
+    }
+  }
+  return [...names];
+}
+
+function configFiles({ kubeconfig, env }: Pick<KubeClientOptions, "kubeconfig" | "env">): readonly string[] {
+  if (kubeconfig !== undefined) return [kubeconfig];
+  const listed = env.KUBECONFIG?.split(delimiter).filter((file) => file !== "");
+  return listed && listed.length > 0 ? listed : [join(env.HOME ?? homedir(), ".kube", "config")];
 }
 
 /** The pod's own service account, when there is one. Its token file is read anew for requests (auth.ts). */

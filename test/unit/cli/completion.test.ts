@@ -27,9 +27,19 @@ const dev: Command = {
   run: async () => ({ exitCode: 0 }),
 };
 
+const look: Command = {
+  name: "look",
+  summary: "at things",
+  arguments: [{ name: "resource", summary: "which", required: true, choices: ["deploy", "po"] }],
+  flags: [{ name: "namespace", short: "n", type: "string", summary: "where" }],
+  examples: [],
+  run: async () => ({ exitCode: 0 }),
+};
+
 async function script(shell: (typeof SHELLS)[number]): Promise<string> {
   const root = { path: [], words: [{ name: "dev", summary: "local cluster" }], flags: GLOBAL_FLAGS };
-  return renderCompletion(shell, [root, ...(await completionNodes(["dev"], dev))]);
+  const below = [await completionNodes(["dev"], dev), await completionNodes(["look"], look)];
+  return renderCompletion(shell, [root, ...below.flat()]);
 }
 
 for (const shell of SHELLS) {
@@ -51,6 +61,17 @@ for (const shell of SHELLS) {
   });
 }
 
+/** Answers for `meshctl __complete`, by the last words of the question. */
+const STUB = `meshctl() {
+  case "$*" in
+    "__complete look deploy w"|"__complete look deploy ") echo web ;;
+    "__complete look deploy/w") echo deploy/web ;;
+    "__complete look -n d"|"__complete look -n ") echo demo ;;
+    "__complete --context ") echo here ;;
+    *) echo "asked $*" ;;
+  esac
+}`;
+
 for (const [words, expected] of [
   [["meshctl", "d"], ["dev"]],
   [["meshctl", "dev", "a"], ["apply"]],
@@ -60,6 +81,15 @@ for (const [words, expected] of [
   ],
   [["meshctl", "dev", "apply", "--f"], ["--file"]],
   [["meshctl", "--verb"], ["--verbose"]],
+  [
+    ["meshctl", "look", ""],
+    ["deploy", "po"],
+  ],
+  // What the program says, shown with what it was asked: a stub in these tests.
+  [["meshctl", "look", "deploy", "w"], ["web"]],
+  [["meshctl", "look", "deploy/w"], ["deploy/web"]],
+  [["meshctl", "look", "-n", "d"], ["demo"]],
+  [["meshctl", "--context", ""], ["here"]],
 ] as const) {
   test(`bash completes "${words.join(" ")}" to ${expected.join(", ")}`, async (t) => {
     const ask = [
@@ -69,7 +99,7 @@ for (const [words, expected] of [
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell expands it
       'printf "%s\\n" "${COMPREPLY[@]}"',
     ];
-    const input = `${await script("bash")}\n${ask.join("\n")}\n`;
+    const input = `${STUB}\n${await script("bash")}\n${ask.join("\n")}\n`;
     const { error, stdout, stderr } = spawnSync("bash", ["--norc"], { input, encoding: "utf8" });
     if (error) return t.skip("bash is not installed");
     assert.deepEqual(stdout.trim().split("\n"), expected, stderr);
@@ -84,6 +114,8 @@ for (const [words, expected] of [
     ["table", "json"],
   ],
   [["meshctl", "dev", "apply", ""], ["files"]],
+  [["meshctl", "look", "deploy", ""], ["web"]],
+  [["meshctl", "look", "-n", ""], ["demo"]],
 ] as const) {
   test(`zsh offers ${expected.join(", ")} after "${words.join(" ")}", and keeps PATH`, async (t) => {
     // What zsh's own functions would be given; outside of a completion there is nothing to complete.
@@ -102,7 +134,7 @@ for (const [words, expected] of [
       "_meshctl",
       "[[ $PATH == $before ]] || print 'PATH has changed'",
     ];
-    const input = `${stubs.join("\n")}\n${await script("zsh")}\n${ask.join("\n")}\n`;
+    const input = `${STUB}\n${stubs.join("\n")}\n${await script("zsh")}\n${ask.join("\n")}\n`;
     const { error, stdout, stderr } = spawnSync("zsh", ["-f"], { input, encoding: "utf8" });
     if (error) return t.skip("zsh is not installed");
     assert.deepEqual(stdout.trim().split("\n"), expected, stderr);
@@ -116,3 +148,26 @@ test("bash offers flags only after a dash", async (t) => {
   if (error) return t.skip("bash is not installed");
   assert.equal(stdout.trim(), "apply", stderr);
 });
+
+for (const [line, expected] of [
+  ["meshctl look deploy ", "web"],
+  ["meshctl look -n ", "demo"],
+  ["meshctl --context ", "here"],
+] as const) {
+  test(`fish completes "${line}" to ${expected}`, async (t) => {
+    const stub = [
+      "function meshctl",
+      '  switch "$argv"',
+      "    case '__complete look deploy '; echo web",
+      "    case '__complete look -n '; echo demo",
+      "    case '__complete --context '; echo here",
+      "  end",
+      "end",
+    ];
+    const input = `${stub.join("\n")}\n${await script("fish")}\ncomplete -C ${JSON.stringify(line)}\n`;
+    const { error, stdout, stderr } = spawnSync("fish", ["--no-config", "-c", input], { encoding: "utf8" });
+    if (error) return t.skip("fish is not installed");
+    const words = stdout.split("\n").map((one) => one.split("\t")[0]);
+    assert.ok(words.includes(expected), `${stdout}${stderr}`);
+  });
+}
