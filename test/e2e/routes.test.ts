@@ -15,10 +15,15 @@ const APPLICATION = fileURLToPath(new URL("../support/apps/routed.ts", import.me
 /** A hang ends as a failure; none of these says how fast anything has to be. */
 const LIMIT_MS = 120_000;
 
-const service = (name: string, selector: string, port = "{ name: http, port: 80, targetPort: http }") => `
+const service = (
+  name: string,
+  selector: string,
+  port = "{ name: http, port: 80, targetPort: http }",
+  annotations = "{}",
+) => `
 apiVersion: v1
 kind: Service
-metadata: { name: ${name}, namespace: shop }
+metadata: { name: ${name}, namespace: shop, annotations: ${annotations} }
 spec: { selector: { ${selector} }, ports: [${port}] }
 `;
 const GRPC = "{ name: grpc, port: 7070, targetPort: grpc, appProtocol: kubernetes.io/h2c }";
@@ -249,6 +254,44 @@ spec:
     assert.ok(taken["web-v1"]! > 160 && taken["web-v1"]! < 260, JSON.stringify(taken));
     assert.deepEqual((await grpc("/shop.Stock/Get", 20)).taken, { "web-v2": 20 });
     assert.deepEqual(await grpc("/shop.Gone/Get", 1), { taken: {}, status: "2" });
+  });
+
+  test("a breaker by annotation takes the endpoint that fails out of service, until the annotation goes", async (t) => {
+    const accrual = "balancer.meshctl.io/failure-accrual";
+    const annotations = `{ ${accrual}: consecutive, ${accrual}-consecutive-max-failures: "2", ${accrual}-consecutive-min-penalty: 1h, ${accrual}-consecutive-max-penalty: 1h }`;
+    const failing = () => call("/down/web-v1", {}, "web-v1");
+    assert.equal((await failing()).status, 500);
+    await applied(t, service("web-v1", "app: web-v1", undefined, annotations), async () => {
+      const { status, headers } = await failing();
+      return status !== 500 && /ejected for failing too often/.test(headers["l5d-proxy-error"] ?? "");
+    });
+    assert.equal((await call("/", {}, "web-v1")).status, 503);
+    await applied(
+      t,
+      service("web-v1", "app: web-v1"),
+      async () => (await call("/", {}, "web-v1")).status === 200,
+    );
+  });
+
+  test("a ServiceProfile's routes retry what they call retryable, until it goes", async (t) => {
+    const profile = `
+apiVersion: meshctl.io/v1alpha2
+kind: ServiceProfile
+metadata: { name: web-v1.shop.svc.cluster.local, namespace: shop }
+spec:
+  routes: [{ name: again, condition: { pathRegex: "/fail-first/.*" }, isRetryable: true }]
+  retryBudget: { retryRatio: 0.2, minRetriesPerSecond: 10, ttl: 10s }
+`;
+    let attempt = 0;
+    const next = () => call(`/fail-first/profile-${attempt++}`, {}, "web-v1");
+    assert.equal((await next()).status, 503);
+    await applied(t, profile, async () => (await next()).status === 200);
+    assert.equal(
+      echo(await call("/", {}, "web-v1")).headers["l5d-dst-canonical"],
+      "web-v1.shop.svc.cluster.local:80",
+    );
+    await mesh.delete(profile);
+    await until("the profile to be gone", async () => (await next()).status === 503, LIMIT_MS);
   });
 
   test("without the route the Service is as it was", async (t) => {

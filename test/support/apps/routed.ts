@@ -7,6 +7,7 @@
  * | `POST /grpc` `{ service, path, headers, count }` | so many gRPC calls on one connection; the answer says which application took how many, and the last status |
  * | `GET /seen` | the targets of all requests so far |
  * | `GET /fail-first/<id>` | 503 to the first request with this id, then as below |
+ * | `GET /down/<name>` | 500 of the application of that name, of others as below |
  * | `GET /never` | no answer |
  * | anything else | 200 with its name, the request's target and headers |
  *
@@ -97,6 +98,7 @@ createServer(async (request, response) => {
     failed.add(url);
     return reply({ app, url }, 503);
   }
+  if (url === `/down/${app}`) return reply({ app, url }, 500);
   reply({ app, url, headers });
 }).listen(8080, host);
 http2
