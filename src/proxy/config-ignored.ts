@@ -11,7 +11,6 @@ const IGNORED: readonly (readonly [suffix: RegExp, harmless: RegExp])[] = [
   // Keys stay in memory.
   [/^IDENTITY_DIR$/, ANYTHING],
   [/^DESTINATION_PROFILE_INITIAL_TIMEOUT$/, NOTHING],
-  [/^INBOUND_GATEWAY_SUFFIXES$/, NOTHING],
   // Not read by Linkerd's proxy of today either.
   [/^TRACE_(PROTOCOL|ANNOTATIONS_PATH)$/, ANYTHING],
   // The control plane reads it from the pod.

@@ -85,6 +85,12 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
       appHost: reader.parse<string | undefined>("INBOUND_APP_HOST", undefined, "an IP address", tryParseIp),
       ips: reader.ips("INBOUND_IPS"),
       ports: [...reader.ports("INBOUND_PORTS")],
+      gatewaySuffixes: reader.parse<readonly string[]>(
+        "INBOUND_GATEWAY_SUFFIXES",
+        [],
+        "DNS suffixes",
+        (text) => parseList(text, tryParseSuffix),
+      ),
       opaquePorts: reader.ports("INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION"),
       defaultPolicy: readDefaultPolicy(reader, clusterNetworks),
       connectTimeoutMs: reader.durationMs("INBOUND_CONNECT_TIMEOUT", 300),

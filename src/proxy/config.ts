@@ -25,6 +25,8 @@ export interface ProxyConfig {
     readonly appHost: string | undefined;
     readonly ips: ReadonlySet<string> | undefined;
     readonly ports: readonly number[];
+    /** Names that this proxy is a gateway for, without dots at the ends; "." is every name. Empty: it is none. */
+    readonly gatewaySuffixes: readonly string[];
     readonly opaquePorts: ReadonlySet<number>;
     readonly defaultPolicy: string;
     readonly connectTimeoutMs: number;
@@ -121,6 +123,8 @@ export interface TracingConfig {
   readonly collector: ControlAddress;
   /** Share of requests without a trace for which one is begun, 0 to 1. */
   readonly samplingRatio: number;
+  /** How often the collector gets all metrics too, ms; undefined: never. */
+  readonly metricsIntervalMs: number | undefined;
   /** "" when not given; so are the texts below. */
   readonly serviceName: string;
   /** Downward-API file with the pod's labels, one `key="value"` a line. */

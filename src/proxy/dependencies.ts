@@ -5,10 +5,13 @@ import type { Recorder } from "../observe/live-exchange.ts";
 import type { Endpoint } from "../policy/endpoint.ts";
 import type { ServerPolicy } from "../policy/inbound.ts";
 import type { OutboundPolicy } from "../policy/outbound.ts";
+import type { Accepted } from "./accept/accepted.ts";
 import type { ProxyConfig } from "./config.ts";
+import type { ServerExchange } from "./http/server-exchange.ts";
 import type { Tracing } from "./layers/trace-requests.ts";
 import type { BalancerBooks } from "./metrics/balancer-metrics.ts";
 import type { SocketTunings } from "./socket-tunings.ts";
+import type { Forwarded } from "./tcp/forward-opaque.ts";
 import type { SharedLimits } from "./workers/shared-limits.ts";
 
 /** What both stacks are built from. */
@@ -26,10 +29,24 @@ export interface ProxyDependencies {
   readonly credentials: Credentials;
   readonly inboundPolicies: InboundPolicies;
   readonly discovery: Discovery;
+  /** Set for the inbound side of a gateway. */
+  readonly gateway?: Gateway;
   /** Several workers serve this pod: its ports and its limits are shared. Absent: this thread is alone. */
   readonly shared?: SharedLimits;
   /** What sockets are told as they are made; absent: nothing. */
   readonly sockets?: SocketTunings;
+}
+
+/** The way out for what other proxies send through this one (gateway mode): the outbound side. */
+export interface Gateway {
+  /** As for connections of the application. @throws MeshError `DISCOVERY_TIMEOUT`, `OUTBOUND_INVALID_TARGET` */
+  discover(target: OutboundTarget): Promise<Watched<OutboundPolicy>>;
+  /** Whether the control plane knows nothing of a target but where its name leads. */
+  isUnknown(policy: OutboundPolicy): boolean;
+  /** Takes a request. */
+  request(exchange: ServerExchange, policy: OutboundPolicy): void;
+  /** Takes a connection whose bytes are not read. */
+  connection(accepted: Accepted, policy: OutboundPolicy, target: OutboundTarget): Forwarded;
 }
 
 /** A value that control-plane streams keep up to date. Readers hold it while they need it and release it once. */

@@ -1,6 +1,5 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { MeshError } from "../../base/error.ts";
 import type { DialTarget } from "../../net/dial.ts";
 import type { LiveSet } from "../../net/live-set.ts";
 import { LiveTransport } from "../../observe/live-exchange.ts";
@@ -8,7 +7,7 @@ import { isOwnHost } from "../../policy/authorize.ts";
 import type { ServerPolicy } from "../../policy/inbound.ts";
 import { metaKey } from "../../policy/meta.ts";
 import { type Accepted, clientAddress, releaseTransport } from "../accept/accepted.ts";
-import { acceptDirect, sniffTls, terminateTls } from "../accept/terminate-tls.ts";
+import { acceptDirect, type DirectConnection, sniffTls, terminateTls } from "../accept/terminate-tls.ts";
 import type { ProxyDependencies, Watched } from "../dependencies.ts";
 import { detectConnection, detectionWord, SILENCE_MS } from "../detect/detect-http.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
@@ -16,6 +15,7 @@ import { createServerConnection } from "../http/create-server-connection.ts";
 import type { HttpHandler } from "../http/server-connection.ts";
 import type { ServerExchange } from "../http/server-exchange.ts";
 import type { Applications, ApplicationTarget } from "./application.ts";
+import { findGatewayTarget, forwardOpaqueToGateway } from "./gateway.ts";
 import type { InboundContext, InboundHandler } from "./http-layers.ts";
 import { describeInbound, serveOpaqueInbound } from "./opaque.ts";
 
@@ -26,6 +26,8 @@ export interface InboundShared {
   readonly applications: Applications;
   readonly limit: (next: HttpHandler) => HttpHandler;
   readonly requests: InboundHandler;
+  /** The same for requests that go on to another workload; undefined: this proxy is no gateway. */
+  readonly gatewayRequests: InboundHandler | undefined;
   /** Answers causes; `isAuthenticated`: the client may see them. */
   readonly rescue: (exchange: ServerExchange, cause: unknown, isAuthenticated: boolean) => void;
 }
@@ -84,12 +86,8 @@ export async function serveDirect(
     const { session, port, name = "" } = header;
     deps.recorder.connection({ kind: "transport-header", session, port, name, clientId: identity });
     if (header.name !== undefined) {
-      direct.socket.destroy();
-      throw new MeshError({
-        kind: "environment",
-        code: "GATEWAY_UNSUPPORTED",
-        message: `client asks for ${header.name} through this proxy, which is no gateway`,
-      });
+      await serveGateway(direct, header.name, clientAddress(socket), local, shared);
+      return;
     }
     const target = { port: header.port, ...resolve(header.port) };
     const policy = deps.inboundPolicies.watch(header.port);
@@ -111,6 +109,39 @@ export async function serveDirect(
     refuse(socket, `${local.ip}:${local.port}`, error, deps);
   } finally {
     liveSet.remove(pending);
+  }
+}
+
+/** Serves a connection that names another workload. Both policies are released by whoever takes it. */
+async function serveGateway(
+  { socket, identity, header }: DirectConnection,
+  name: string,
+  address: { readonly client: string; readonly clientIp: string },
+  local: { readonly ip: string; readonly port: number },
+  shared: InboundShared,
+): Promise<void> {
+  const { deps } = shared;
+  try {
+    const { target, policy: towards, gateway } = await findGatewayTarget(name, header.port, deps);
+    const policy = deps.inboundPolicies.watch(local.port);
+    const version = header.session ?? "http/1";
+    const classified = { socket, identity, meshTls: true, tls: "true", as: "opaque" } as const;
+    const accepted = openAccepted(classified, address, policy, local.port, deps);
+    const context: InboundContext = {
+      peer: { ip: address.clientIp, identity, meshTls: true },
+      client: address.client,
+      tls: "true",
+      sni: "",
+      // Nobody dials it: the request goes out.
+      target: { ip: local.ip, port: local.port, dial: { host: local.ip, port: local.port } },
+      policy,
+      gateway: { target, policy: towards, version },
+    };
+    if (header.session === undefined) forwardOpaqueToGateway(accepted, context, deps, gateway);
+    else serveHttpInbound(accepted, context, version, shared);
+  } catch (error) {
+    socket.destroy();
+    throw error;
   }
 }
 
@@ -233,30 +264,16 @@ function handOver(
   shared: InboundShared,
 ): void {
   const { deps, liveSet, applications } = shared;
-  const { socket, identity, meshTls } = classified;
+  const { identity, meshTls } = classified;
   const isLoopback =
     classified.tls === "no_tls_from_remote" && isOwnHost(address.clientIp, deps.config.ownNetworks);
   const tls = isLoopback ? "loopback" : classified.tls;
-  const transport = new LiveTransport("inbound", "src");
-  transport.peerIp = address.clientIp;
-  transport.peerIdentity = identity;
-  transport.tls = tls;
-  transport.sni = classified.sni ?? "";
-  transport.target = String(target.port);
-  transport.parent = metaKey(policy.current.meta);
-  deps.recorder.transportOpened(transport);
-  const accepted: Accepted = {
-    socket,
-    rest: classified.rest,
-    transport,
-    ...address,
-    released: releaseTransport(deps.recorder, transport),
-  };
+  const accepted = openAccepted({ ...classified, tls }, address, policy, target.port, deps);
   const context: InboundContext = {
     peer: { ip: address.clientIp, identity, meshTls },
     client: address.client,
     tls,
-    sni: transport.sni,
+    sni: accepted.transport.sni,
     target,
     policy,
   };
@@ -269,13 +286,33 @@ function handOver(
   }
 }
 
+/** Opens the books of an accepted connection. */
+function openAccepted(
+  { socket, rest, identity, tls, sni }: Classified,
+  address: { readonly client: string; readonly clientIp: string },
+  policy: Watched<ServerPolicy>,
+  port: number,
+  { recorder }: ProxyDependencies,
+): Accepted {
+  const transport = new LiveTransport("inbound", "src");
+  transport.peerIp = address.clientIp;
+  transport.peerIdentity = identity;
+  transport.tls = tls;
+  transport.sni = sni ?? "";
+  transport.target = String(port);
+  transport.parent = metaKey(policy.current.meta);
+  recorder.transportOpened(transport);
+  return { socket, rest, transport, ...address, released: releaseTransport(recorder, transport) };
+}
+
 function serveHttpInbound(
   accepted: Accepted,
   context: InboundContext,
   version: HttpVersion,
   shared: InboundShared,
 ): void {
-  const { deps, liveSet, limit, requests, rescue } = shared;
+  const { deps, liveSet, limit, rescue } = shared;
+  const requests = context.gateway ? shared.gatewayRequests! : shared.requests;
   const isAuthenticated = context.peer.identity !== "";
   const connection = createServerConnection(version, {
     socket: accepted.socket,
@@ -290,6 +327,7 @@ function serveHttpInbound(
     onClosed: (errno) => {
       liveSet.remove(connection);
       context.policy.release();
+      context.gateway?.policy.release();
       accepted.released(errno);
     },
   });

@@ -11,6 +11,7 @@ import { originTarget, type ServerExchange } from "../http/server-exchange.ts";
 import { filterExchange } from "../layers/apply-filters.ts";
 import { restoreOrigProto } from "../layers/orig-proto.ts";
 import type { Applications, ApplicationTarget } from "./application.ts";
+import type { GatewayRoute } from "./gateway.ts";
 import { RateLimiter } from "./rate-limit.ts";
 
 /** What an inbound connection knows by the time its first request comes. */
@@ -23,6 +24,8 @@ export interface InboundContext {
   readonly sni: string;
   readonly target: ApplicationTarget;
   readonly policy: Watched<ServerPolicy>;
+  /** Set when the client wants another workload, through this one. */
+  readonly gateway?: GatewayRoute;
   /** What was decided last. The peer stays the same, so it holds until policy or route are others. */
   decided?: {
     readonly policy: ServerPolicy;

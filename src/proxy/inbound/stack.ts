@@ -14,6 +14,7 @@ import { traceRequests } from "../layers/trace-requests.ts";
 import type { ProxySide } from "../proxy-side.ts";
 import { Applications } from "./application.ts";
 import { type InboundShared, serveDirect, serveInbound } from "./connection.ts";
+import { forwardToGateway } from "./gateway.ts";
 import { applyPolicy, callApplication, restoreHttp1, setClientId } from "./http-layers.ts";
 
 /**
@@ -56,6 +57,7 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
       limitInFlight(config.inbound.maxInFlight, deps.shared?.inboundInFlight),
     ),
     requests: restored,
+    gatewayRequests: deps.gateway && restoreHttp1(applyPolicy(forwardToGateway(deps.gateway, deps), deps)),
     rescue: (exchange, cause, isAuthenticated) =>
       isAuthenticated ? rescuePeer(exchange, cause) : rescueStranger(exchange, cause),
   };

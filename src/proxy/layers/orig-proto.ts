@@ -39,6 +39,11 @@ export function restoreOrigProto(exchange: ServerExchange): void {
   exchange.editResponse(original.startsWith("HTTP/1.0") ? nameHttp10 : nameHttp11);
 }
 
+/** The same once more for the response, after layers that take what another proxy said away. */
+export function renameOrigProto(exchange: ServerExchange): void {
+  exchange.editResponse(exchange.request.minor === 0 ? nameHttp10 : nameHttp11);
+}
+
 function nameHttp10(head: ResponseHead): void {
   head.fields.set(ORIG_PROTO, "HTTP/1.0");
 }

@@ -41,6 +41,8 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   UPSTREAM_MALFORMED: { status: 502, close: true },
   ROUTE_NOT_FOUND: { status: 404, close: false, reason: "no route" },
   BACKEND_MISSING: { status: 502, close: true, reason: "no backend" },
+  GATEWAY_LOOP: { status: 508, close: true, reason: "gateway loop" },
+  GATEWAY_DOMAIN_INVALID: { status: 404, close: false, reason: "gateway domain invalid" },
   HTTP_2_CONNECT: { status: 501, close: false, reason: "CONNECT over HTTP/2" },
   IDENTITY_REQUIRED: { status: 502, close: true, reason: "identity required" },
   REQUEST_UNAUTHORIZED: { status: 403, close: false, reason: "unauthorized" },
@@ -146,6 +148,7 @@ const GRPC_STATUSES: Readonly<Record<number, number>> = {
   502: 14,
   503: 14,
   504: 4,
+  508: 10,
 };
 
 export function emptyResponse(status: number): ResponseHead {

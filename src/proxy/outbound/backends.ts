@@ -217,9 +217,11 @@ export function describeEndpoint(
 ): void {
   live.queued = deps.clock.monotonic();
   live.server = endpoint.address;
+  live.endpointReason = reason;
+  // Through a gateway: the record is of the client that came in, whose peer is not this one.
+  if (live.direction === "inbound") return;
   live.peerIp = endpoint.ip;
   live.labels = endpoint.labels;
-  live.endpointReason = reason;
   live.tls = endpointTls(endpoint, deps);
   live.peerIdentity = live.tls === "true" ? endpoint.tls!.identity : "";
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { MeshError } from "../../base/error.ts";
+import { trySplitHostPort } from "../../base/ip.ts";
 import { TRANSPORT_ALPN } from "../../base/names.ts";
 import { secureClient } from "../../identity/mesh-handshake.ts";
 import { dial } from "../../net/dial.ts";
@@ -33,8 +34,10 @@ export async function dialEndpoint(
   const startedAt = clock.monotonic();
   const timeoutMs = config.outbound.connectTimeoutMs;
   const tls = isLocal(endpoint, deps) ? undefined : endpoint.tls;
-  const usesHeader = tls !== undefined && endpoint.opaqueTransportPort !== undefined;
-  const port = usesHeader ? endpoint.opaqueTransportPort! : endpoint.port;
+  const usesHeader =
+    tls !== undefined &&
+    (endpoint.opaqueTransportPort !== undefined || endpoint.authorityOverride !== undefined);
+  const port = usesHeader ? (endpoint.opaqueTransportPort ?? endpoint.port) : endpoint.port;
   refuseLoop(endpoint.ip, port, deps);
   const socket = await dial({
     target: { host: endpoint.ip, port },
@@ -68,9 +71,15 @@ export async function dialEndpoint(
   live.secured = clock.monotonic();
   if (usesHeader && secure.alpnProtocol === TRANSPORT_ALPN) {
     const sentSession = endpoint.protocolHint === "opaque" ? undefined : session;
-    secure.write(encodeTransportHeader({ port: endpoint.port, name: undefined, session: sentSession }));
+    secure.write(encodeTransportHeader({ ...headerTarget(endpoint), session: sentSession }));
   }
   return secure;
+}
+
+/** What the header asks for: a port of the endpoint, or through a gateway the workload that the authority names. */
+function headerTarget({ port, authorityOverride }: Endpoint): { port: number; name: string | undefined } {
+  const override = authorityOverride === undefined ? undefined : trySplitHostPort(authorityOverride);
+  return override?.port ? { port: override.port, name: override.host } : { port, name: undefined };
 }
 
 /** A pod that reaches itself through its Service needs no TLS with itself. */

@@ -10,7 +10,7 @@ import type { Balancer } from "../balance/balancer.ts";
 import type { Lease } from "../balance/lease.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
-import { forwardOpaque } from "../tcp/forward-opaque.ts";
+import { type Forwarded, forwardOpaque } from "../tcp/forward-opaque.ts";
 import { type Backends, createEndpointTransport, describeEndpoint, type OpaqueOrigin } from "./backends.ts";
 import { chooseBackend } from "./choose-backend.ts";
 
@@ -29,7 +29,7 @@ export interface OutboundOpaqueOptions {
 }
 
 /** Forwards a connection whose bytes are not read: route, backend, endpoint, then copying. */
-export function serveOpaqueOutbound(options: OutboundOpaqueOptions): void {
+export function serveOpaqueOutbound(options: OutboundOpaqueOptions): Forwarded {
   const { accepted, policy, target, backends, liveSet, deps } = options;
   const live = new LiveExchange("outbound", policy.protocol === "tls" ? "tls" : "opaque");
   live.openedAtMs = deps.clock.now();
@@ -45,7 +45,7 @@ export function serveOpaqueOutbound(options: OutboundOpaqueOptions): void {
     live.route = metaKey(route.meta);
     live.routeRef = route.meta;
   }
-  forwardOpaque({
+  return forwardOpaque({
     accepted,
     live,
     recorder: deps.recorder,

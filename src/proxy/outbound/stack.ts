@@ -8,7 +8,8 @@ import {
 import { LiveTransport } from "../../observe/live-exchange.ts";
 import { isOwnHost } from "../../policy/authorize.ts";
 import { type Accepted, clientAddress, releaseTransport } from "../accept/accepted.ts";
-import type { OutboundTarget, ProxyDependencies } from "../dependencies.ts";
+import type { Gateway, OutboundTarget, ProxyDependencies } from "../dependencies.ts";
+import { isFallback } from "../discovery/merge-policy.ts";
 import { limitInFlight } from "../layers/limit-in-flight.ts";
 import { createRescue } from "../layers/rescue.ts";
 import { traceRequests } from "../layers/trace-requests.ts";
@@ -16,9 +17,10 @@ import type { ProxySide } from "../proxy-side.ts";
 import { Backends } from "./backends.ts";
 import { balanceRequests } from "./balance-requests.ts";
 import { type OutboundShared, serveOutbound } from "./connection.ts";
-import { targetName } from "./discover.ts";
+import { discoverWithin, targetName } from "./discover.ts";
 import { serveHttpProxy } from "./http-proxy.ts";
 import { createMirrors } from "./mirror.ts";
+import { serveOpaqueOutbound } from "./opaque.ts";
 import { routeRequests } from "./route-requests.ts";
 import { splitRequests } from "./split-requests.ts";
 
@@ -29,7 +31,7 @@ import { splitRequests } from "./split-requests.ts";
  *       -> HTTP:   spans, if any -> in-flight limit -> route, filters -> mirrors, backend, its filters -> balance -> endpoint (mTLS) -> response
  *       -> opaque: route -> backend -> balance -> endpoint (mTLS) -> copy both ways
  */
-export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
+export function createOutboundProxy(deps: ProxyDependencies): ProxySide & { readonly gateway: Gateway } {
   const { config, recorder, log } = deps;
   const liveSet = new LiveSet();
   const backends = new Backends(deps);
@@ -90,6 +92,13 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide {
   };
 
   return {
+    gateway: {
+      discover: (target) => discoverWithin(target, deps),
+      isUnknown: isFallback,
+      request: (exchange, policy) => routed.handle(exchange, policy),
+      connection: (accepted, policy, target) =>
+        serveOpaqueOutbound({ accepted, policy, target: targetName(target), backends, liveSet, deps }),
+    },
     async bind() {
       if (config.capture === "transparent") {
         originalDestination = await loadOriginalDestinationReader(process.platform);

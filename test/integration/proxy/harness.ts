@@ -11,6 +11,7 @@ import { defaultMeta } from "../../../src/policy/meta.ts";
 import type { OutboundPolicy, OutboundRule } from "../../../src/policy/outbound.ts";
 import type { ProxyConfig } from "../../../src/proxy/config.ts";
 import type { EndpointSet, ProxyDependencies, Watched } from "../../../src/proxy/dependencies.ts";
+import { mergePolicy } from "../../../src/proxy/discovery/merge-policy.ts";
 import { createInboundProxy } from "../../../src/proxy/inbound/stack.ts";
 import { createOutboundProxy } from "../../../src/proxy/outbound/stack.ts";
 import type { ProxySide } from "../../../src/proxy/proxy-side.ts";
@@ -235,6 +236,8 @@ export interface MeshOptions {
   readonly outboundPolicy?: Partial<OutboundPolicy>;
   /** Identity that discovery claims for the server. */
   readonly expectedIdentity?: string;
+  /** The server's proxy is a gateway: for every name, to this endpoint. Discovery gives the client's proxy `authorityOverride`. */
+  readonly gateway?: { readonly to: Endpoint; readonly authorityOverride: string };
   /** Addresses of the proxies' own hosts; by default none, so that policies bind the test's clients. */
   readonly ownNetworks?: readonly string[];
   readonly clock?: Clock;
@@ -278,6 +281,7 @@ export async function createMesh(t: TestContext, options: MeshOptions): Promise<
         tls: { identity: options.expectedIdentity ?? SERVER_ID, serverName: SERVER_ID },
         opaqueTransportPort: directPort,
         protocolHint: options.protocolHint,
+        authorityOverride: options.gateway?.authorityOverride,
       })
     : endpoint(options.appPort);
   const path = `${SERVICE}:80`;
@@ -312,7 +316,9 @@ export async function createMesh(t: TestContext, options: MeshOptions): Promise<
   const clientDeps: ProxyDependencies = { ...shared, recorder: mesh.client, credentials: credentials.client };
   const serverDeps: ProxyDependencies = { ...shared, recorder: mesh.server, credentials: credentials.server };
   const outbound = createOutboundProxy(clientDeps);
-  const inbound = createInboundProxy(serverDeps);
+  const gateway = options.gateway && createGateway(serverDeps, options.gateway.to);
+  if (gateway) t.after(() => gateway.close());
+  const inbound = createInboundProxy(gateway ? { ...serverDeps, gateway: gateway.gateway } : serverDeps);
   for (const side of [inbound, outbound]) {
     await side.bind();
     side.start();
@@ -322,6 +328,28 @@ export async function createMesh(t: TestContext, options: MeshOptions): Promise<
     inbound.close();
   });
   return { ...mesh, outbound, inbound };
+}
+
+/** The outbound side of a gateway, which knows every name under `svc.cluster.local`. */
+function createGateway(deps: ProxyDependencies, to: Endpoint): ReturnType<typeof createOutboundProxy> {
+  return createOutboundProxy({
+    ...deps,
+    discovery: {
+      async target(target) {
+        const name = target.kind === "authority" ? target.name : target.ip;
+        const isKnown = name.endsWith(".svc.cluster.local");
+        const named = { kind: "authority", name, serviceName: name, port: target.port } as const;
+        const unknown = mergePolicy({ target: named, profile: undefined, policy: undefined, addresses: [] });
+        return new Changing(isKnown ? outboundPolicy(name) : unknown).hold();
+      },
+      endpoints: () =>
+        new Changing<EndpointSet>({
+          known: true,
+          exists: true,
+          endpoints: new Map([[to.address, to]]),
+        }).hold(),
+    },
+  });
 }
 
 const NO_TUNING = { keepAliveMs: undefined, userTimeoutMs: undefined };
@@ -349,6 +377,7 @@ export function createConfig(
       appHost: HOST,
       ips: undefined,
       ports: [],
+      gatewaySuffixes: [],
       opaquePorts: new Set(),
       defaultPolicy: "all-unauthenticated",
       connectTimeoutMs: 1000,
