@@ -63,8 +63,10 @@ describe("the wall clock jumps", { skip: PAIR_MISSING || FAKE_TIME_MISSING }, ()
     await time.jump(-2);
     await load.more(2000);
     assert.deepEqual([...(await load.stop()).keys()], ["200"]);
+    const requests = (await recordsOf(pair.client)).filter(({ protocol }) => protocol === "http/1");
+    assert.ok(requests.length > 1000);
     assert.deepEqual(
-      (await recordsOf(pair.client)).filter(({ closedUs, responseUs }) => closedUs < 0 || responseUs < 0),
+      requests.filter(({ closedUs, responseUs }) => closedUs < 0 || responseUs < 0),
       [],
     );
     assert.match(await pair.client.admin("/metrics"), /request_total/);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { freePort } from "../support/free-port.ts";
+import { runProcess } from "../support/run-process.ts";
 import { curl, sha256 } from "./support/curl.ts";
 import { goTool } from "./support/go-tools.ts";
 import { type MeshPair, PAIR_MISSING, SERVICE, startMeshPair } from "./support/mesh-pair.ts";
@@ -15,6 +16,8 @@ import type { Address } from "./support/sockets.ts";
 
 const APPS = await goTool("apps");
 const BIG = randomBytes(20 * 1024 * 1024);
+
+const BARE_STATUS = "HAProxy, HTTP/2 to the mesh";
 
 /** Something that curl asks, and that asks the mesh. */
 interface Client {
@@ -68,7 +71,7 @@ const CLIENTS: readonly Client[] = [
     passesTrailers: true,
   },
   {
-    name: "HAProxy, HTTP/2 to the mesh",
+    name: BARE_STATUS,
     needs: ["haproxy"],
     flags: ["--http1.1"],
     start: (own, mesh) => startHaproxy(own, haproxy(own, mesh, "proto h2")),
@@ -125,14 +128,23 @@ describe("clients of others", { skip: PAIR_MISSING || APPS.missing || lacking("c
         ["in chunks", ["-H", "Transfer-Encoding: chunked"]],
       ] as const) {
         const isHttp2 = flags[0] !== "--http1.1";
-        test(`20 MB up ${how}`, {
-          skip: isHttp2 && how === "in chunks" && "HTTP/2 has no chunks",
-        }, async () => {
+        // HTTP/2 has no chunks.
+        if (isHttp2 && how === "in chunks") continue;
+        test(`20 MB up ${how}`, async () => {
           const got = await curl(`${url}/digest`, ...flags, "-T", file, ...options);
           assert.deepEqual([got.status, got.body.toString()], [200, `${BIG.length}\n`]);
           if (passesTrailers) assert.match(got.head, new RegExp(`^x-digest: ${sha256(BIG)}\r?$`, "im"));
         });
       }
+
+      test("20,000 requests on many connections and streams at once", {
+        skip: lacking("h2load"),
+      }, async () => {
+        const load = flags[0] === "--http1.1" ? ["--h1", "-c", "20"] : ["-c", "8", "-m", "16"];
+        const { stdout } = await runProcess("h2load", ["-n", "20000", ...load, `${url}/hello`]);
+        assert.match(stdout, /20000 succeeded, 0 failed, 0 errored, 0 timeout/);
+        assert.match(stdout, /status codes: 20000 2xx, 0 3xx, 0 4xx, 0 5xx/);
+      });
 
       test("20 MB down without a length", async () => {
         const direct = `http://${pair.server.appHost}:${pair.appPort}`;

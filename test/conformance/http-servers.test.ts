@@ -94,6 +94,9 @@ frontend app
   http-request return status 404
 `;
 
+/** For what a server does not do by its nature: no test, and nothing skipped. */
+const none = (_name: string, _claim: () => Promise<void>): void => {};
+
 const FLAGS = { "1.0": "-0", "1.1": "--http1.1", "2": "--http2-prior-knowledge" } as const;
 
 describe("servers of others", { skip: PAIR_MISSING || lacking("curl") }, () => {
@@ -133,17 +136,15 @@ describe("servers of others", { skip: PAIR_MISSING || lacking("curl") }, () => {
           assert.equal((await curl(`${url}/nothing`, flag)).status, 404);
         });
 
-        test(`20 MB arrive as they are, HTTP/${version}`, {
-          skip: !hasFiles && "it serves no files",
-        }, async () => {
+        if (!hasFiles) continue;
+        test(`20 MB arrive as they are, HTTP/${version}`, async () => {
           const got = await curl(`${url}/big.bin`, FLAGS[version]);
           assert.deepEqual([got.status, sha256(got.body)], [200, sha256(BIG)]);
         });
       }
 
-      test("a file that has not changed is a 304 without body", {
-        skip: !hasFiles && "it serves no files",
-      }, async () => {
+      const withFiles = hasFiles ? test : none;
+      withFiles("a file that has not changed is a 304 without body", async () => {
         const flag = FLAGS[versions.at(-1)!];
         const { head } = await curl(`${url}/small.txt`, flag);
         const [, modified] = /^last-modified: (.*)\r$/im.exec(head)!;
@@ -151,14 +152,14 @@ describe("servers of others", { skip: PAIR_MISSING || lacking("curl") }, () => {
         assert.deepEqual([again.status, again.body.length], [304, 0]);
       });
 
-      test("a range is a 206 with those bytes", { skip: !hasRanges && "it serves no ranges" }, async () => {
+      const withRanges = hasRanges ? test : none;
+      withRanges("a range is a 206 with those bytes", async () => {
         const got = await curl(`${url}/big.bin`, FLAGS[versions.at(-1)!], "-r", "1000000-1999999");
         assert.deepEqual([got.status, sha256(got.body)], [206, sha256(BIG.subarray(1_000_000, 2_000_000))]);
       });
 
-      test("pipelined requests are answered in order on one connection", {
-        skip: !versions.includes("1.1") && "it speaks HTTP/2",
-      }, async () => {
+      const withPipelines = versions.includes("1.1") ? test : none;
+      withPipelines("pipelined requests are answered in order on one connection", async () => {
         const text = ["/small.txt", "/nothing", "/small.txt"]
           .map((path, index) => {
             const close = index === 2 ? "Connection: close\r\n" : "";

@@ -8,6 +8,9 @@ import { runProcess } from "../../support/run-process.ts";
 
 const MODULE = fileURLToPath(new URL("../go/", import.meta.url));
 
+/** From here on Go brings the version that a module asks for. */
+const OLDEST_GO_MINOR = 21;
+
 /** Programs by name, and the packages they are built from; versions are those of `../go/go.mod`. */
 const PACKAGES = {
   apps: "./apps",
@@ -30,8 +33,13 @@ export async function goTool(name: GoTool): Promise<FoundTool> {
   const folder = join(cacheFolder(), await moduleHash());
   const path = join(folder, name);
   if (existsSync(path)) return { path, missing: false };
-  if ((await runProcess("sh", ["-c", "command -v go"], { expectExit: "any" })).exitCode !== 0) {
-    return { path, missing: `${name} is built with Go, which this machine lacks` };
+  const { stdout } = await runProcess("sh", ["-c", "go version"], { expectExit: "any" });
+  const [, minor] = /\bgo1\.(\d+)/.exec(stdout) ?? [];
+  if (minor === undefined || Number(minor) < OLDEST_GO_MINOR) {
+    return {
+      path,
+      missing: `${name} is built with Go 1.${OLDEST_GO_MINOR} or later, which this machine lacks`,
+    };
   }
   await mkdir(folder, { recursive: true });
   // Two test files may build at once: each writes its own file, and renaming is atomic.
@@ -43,7 +51,10 @@ export async function goTool(name: GoTool): Promise<FoundTool> {
     return { path, missing: false };
   } catch (error) {
     // Without a network there is nothing to build from: that is no finding about the proxy.
-    const [line] = /(dial tcp|lookup|proxyconnect|i\/o timeout).*/.exec((error as Error).message) ?? [];
+    const [line] =
+      /(dial tcp|lookup|proxyconnect|i\/o timeout|toolchain not available).*/.exec(
+        (error as Error).message,
+      ) ?? [];
     if (line === undefined) throw error;
     return { path, missing: `${name} cannot be built: ${line}` };
   } finally {
