@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import { type TestContext, test } from "node:test";
 import { defaultMeta } from "../../../src/policy/meta.ts";
 import type { OutboundRule, RetryPolicy } from "../../../src/policy/outbound.ts";
+import { call, listenGrpc } from "./grpc-app.ts";
 import { createMesh, HOST, type Mesh, rule, SERVICE } from "./harness.ts";
 import { dialRaw } from "./raw-client.ts";
 
@@ -105,3 +106,30 @@ test("an attempt that is not answered in its time is given up for another; the l
   assert.equal(asked, 2);
   assert.deepEqual(mesh.client.violations, []);
 });
+
+for (const limit of ["requestMs", "responseMs", "idleMs"] as const) {
+  test(`a stream that does not go on after ${limit} ends with a gRPC status in its trailers, and without gRPC with a reset`, async (t) => {
+    const appPort = await listenGrpc(t, (stream, headers) => {
+      stream.respond({ ":status": 200, "content-type": headers["content-type"] });
+      if (headers[":path"] === "/warm") stream.end();
+      else stream.write("first");
+    });
+    const httpRoutes = [{ meta: defaultMeta("http"), hosts: [], rules: [rule(`${SERVICE}:80`)] }];
+    const mesh = await createMesh(t, { appPort, outboundPolicy: { protocol: "http2", httpRoutes } });
+    // As above: the connections stand before the time counts.
+    await call(t, mesh.servicePort, { ":path": "/warm" });
+    const limited = [rule(`${SERVICE}:80`, { timeouts: { ...NONE, [limit]: 300 } })];
+    mesh.outboundPolicy.set({
+      ...mesh.outboundPolicy.current,
+      httpRoutes: [{ meta: defaultMeta("http"), hosts: [], rules: limited }],
+    });
+    const grpc = await call(t, mesh.servicePort);
+    assert.deepEqual([grpc.status, grpc.body, grpc.grpcStatus, grpc.resetCode], [200, "first", 4, 0]);
+    const plain = await call(t, mesh.servicePort, { "content-type": "text/plain" });
+    assert.deepEqual([plain.status, plain.body], [200, "first"]);
+    assert.notEqual(plain.resetCode, 0);
+    const errors = (await mesh.client.closedCount(3)).slice(1).map(({ error }) => error);
+    // What a client hears says that time was up, what a record keeps says which.
+    for (const error of errors) assert.match(error, /timeout/);
+  });
+}
