@@ -1,16 +1,17 @@
 import { CONTROLLER_NAME, IDENTITY_SERVICE, STATUS_LEASE_NAME, workloadIdentity } from "../base/names.ts";
+import { followTrustAnchors } from "../identity/follow-trust-anchors.ts";
 import { createCredentials } from "../identity/mesh-credentials.ts";
 import { ApiSource } from "../kube/api-source.ts";
 import type { SourceEvent } from "../kube/source.ts";
 import { Store } from "../kube/store.ts";
 import { CheckedObjects } from "./admission/checked-objects.ts";
 import { POLICY_REVIEW_PATH, reviewPolicy } from "./admission/policy-review.ts";
+import { createEventWriter } from "./event-writer.ts";
 import { createCertifyClient } from "./identity/certify-client.ts";
 import { ClusterIndex, WATCHED } from "./index/cluster-index.ts";
 import { CUSTOM_KINDS } from "./index/custom-kinds.ts";
 import { OptionalKinds } from "./index/optional-kinds.ts";
 import { Views } from "./index/view.ts";
-import { createEventWriter } from "./injector/event-writer.ts";
 import { createFileValues } from "./injector/file-values.ts";
 import { reviewInjection } from "./injector/inject-review.ts";
 import { createNamespaceReader } from "./injector/namespaces.ts";
@@ -155,7 +156,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
     });
     stops.push(() => admin.stop());
     const resolveOwner = createOwnerResolver(client);
-    const event = createEventWriter(client, clock, log);
+    const writeEvent = createEventWriter(client, clock, log, "meshctl-injector");
     const readNamespace = createNamespaceReader(client, (name) => index.namespace(name));
     const webhook = await startWebhookServer({
       host: listenHost,
@@ -170,7 +171,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
               values,
               log,
               owner: resolveOwner,
-              event,
+              event: ({ owner, ...event }) => writeEvent({ type: "Normal", object: owner, ...event }),
               namespace: readNamespace,
             },
             request,
@@ -180,6 +181,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
     stops.push(() => webhook.stop());
 
     void credentials.start(signal);
+    void followTrustAnchors(options.trustRootsFile, trustAnchorsPem, credentials, { clock, log, signal });
     await Promise.race([credentials.ready, aborted(signal)]);
     if (signal.aborted) return;
     discovery = await serveDiscovery({

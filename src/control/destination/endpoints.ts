@@ -31,6 +31,9 @@ export interface EndpointsQuery extends CandidateQuery {
 
 /** Weight of every endpoint; a number that splits well. */
 const WEIGHT = 10_000;
+/** Of an endpoint in the client's zone, where the Service asks for that: it may be ten times as slow or busy as others. */
+const NEAR_WEIGHT = 10 * WEIGHT;
+const PREFER_ZONE_ANNOTATION = "balancer.meshctl.io/prefer-zone";
 
 export function endpointsKey(query: EndpointsQuery): string {
   const { namespace, service, port, hostname = "", nodeName, zone = "" } = query;
@@ -69,6 +72,7 @@ export function endpointsSpec(
       const all = candidates(index, object, query, track);
       const chosen = filterCandidates(all, isLocal, nodeName, clientZone, settings);
       const endpoints = new Map<string, Endpoint>();
+      const prefersZone = object.metadata.annotations?.[PREFER_ZONE_ANNOTATION] === "true";
       for (const candidate of chosen) {
         if (candidate.nodeName !== undefined) track(`node/${candidate.nodeName}`);
         const zone = index.zoneOf(candidate.nodeName) ?? candidate.zone;
@@ -78,7 +82,8 @@ export function endpointsSpec(
           settings,
           track,
         });
-        endpoints.set(endpoint.address, endpoint);
+        const isNear = prefersZone && labels.zone_locality === "local";
+        endpoints.set(endpoint.address, isNear ? { ...endpoint, weight: NEAR_WEIGHT } : endpoint);
       }
       return { exists: true, isNodeLocal: isLocal, endpoints };
     },

@@ -9,6 +9,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import { type Authority, isRequestProblem, readWorkloadRequest } from "../../identity/ca.ts";
 import { GrpcCode, GrpcError } from "../serve/grpc-error.ts";
+import type { IdentityEvents } from "./identity-events.ts";
 import type { ReviewToken } from "./token-review.ts";
 
 export interface CertifyOptions {
@@ -22,6 +23,7 @@ export interface CertifyOptions {
   readonly skewMs: number;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly events: IdentityEvents;
 }
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -48,6 +50,7 @@ export async function certify(options: CertifyOptions, request: CertifyRequest):
     authority.assertValidAt(clock.now());
   } catch (error) {
     log.error((error as Error).message);
+    options.events.issuerValidationFailed((error as Error).message);
     throw new GrpcError((error as Error).message, GrpcCode.unknown);
   }
   const workload = await readWorkloadRequest(request.certificateSigningRequest, identity);
@@ -61,6 +64,8 @@ export async function certify(options: CertifyOptions, request: CertifyRequest):
   }
   const { lifetimeMs, skewMs } = options;
   const issued = await authority.issue(workload, { nowMs: clock.now(), lifetimeMs, skewMs });
+  const [name = "", namespace = ""] = identity.split(".");
+  options.events.issued({ namespace, name }, issued.leafDer, issued.validUntilMs);
   log.info("certificate issued", { identity, until: new Date(issued.validUntilMs).toISOString() });
   return create(CertifyResponseSchema, {
     leafCertificate: issued.leafDer,

@@ -4,6 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import { MeshError, toMeshError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
 import { type Authority, createAuthority } from "../../identity/ca.ts";
+import type { IdentityEvents } from "./identity-events.ts";
 
 export interface IssuerFilesOptions {
   /** Mounted Secret: `crt.pem` and `key.pem`, or `tls.crt` and `tls.key`. */
@@ -11,6 +12,7 @@ export interface IssuerFilesOptions {
   readonly trustRootsFile: string;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly events: Pick<IdentityEvents, "issuerUpdated" | "issuerUpdateSkipped">;
 }
 
 const PAIRS = [
@@ -76,6 +78,7 @@ export class IssuerFiles {
       log.info(this.#loaded ? "issuer replaced" : "issuer loaded", {
         expires: new Date(authority.expiresAtMs).toISOString(),
       });
+      if (this.#loaded) this.#options.events.issuerUpdated(authority.expiresAtMs);
       this.#loaded = { stamp, authority };
     } catch (caught) {
       const error = toMeshError(caught, {
@@ -84,6 +87,7 @@ export class IssuerFiles {
         message: `issuer in ${issuerDir} cannot be read: ${(caught as Error).message}`,
       });
       log.warn(error.message, { code: error.code, kept: this.#loaded !== undefined });
+      if (this.#loaded) this.#options.events.issuerUpdateSkipped(error.message);
     }
   }
 }

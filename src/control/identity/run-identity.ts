@@ -1,7 +1,9 @@
 import { MeshError } from "../../base/error.ts";
 import { IDENTITY_SERVICE, workloadIdentity } from "../../base/names.ts";
 import { isRequestProblem, readWorkloadRequest } from "../../identity/ca.ts";
+import { followTrustAnchors } from "../../identity/follow-trust-anchors.ts";
 import { createCredentials } from "../../identity/mesh-credentials.ts";
+import { createEventWriter } from "../event-writer.ts";
 import {
   aborted,
   type ControlProcess,
@@ -12,6 +14,7 @@ import {
 import { startAdminServer } from "../serve/admin-server.ts";
 import { createGrpcMetrics } from "../serve/grpc-metrics.ts";
 import { startMeshGrpcServer } from "../serve/mesh-grpc-server.ts";
+import { createIdentityEvents } from "./identity-events.ts";
 import { identityMethods } from "./identity-methods.ts";
 import { IssuerFiles } from "./issuer-files.ts";
 import { createTokenReviewer, mayReviewTokens } from "./token-review.ts";
@@ -35,16 +38,19 @@ const MAX_REFRESH_MS = 86_400_000;
 export async function runIdentity(options: IdentityProcess): Promise<void> {
   const { client, clock, random, log, signal, namespace, trustDomain, lifetimeMs, skewMs } = options;
   const registry = createControlRegistry(clock);
+  const events = createIdentityEvents(createEventWriter(client, clock, log, IDENTITY_SERVICE), namespace);
   const issuer = new IssuerFiles({
+    events,
     issuerDir: options.issuerDir,
     trustRootsFile: options.trustRootsFile,
     clock,
     log,
   });
+  const trustAnchorsPem = readMounted(options.trustRootsFile, "--trust-roots").toString("utf8");
   const localName = workloadIdentity(IDENTITY_SERVICE, namespace, namespace, trustDomain);
   const credentials = createCredentials({
     localName,
-    trustAnchorsPem: readMounted(options.trustRootsFile, "--trust-roots").toString("utf8"),
+    trustAnchorsPem,
     trustAnchorsOrigin: options.trustRootsFile,
     clock,
     random,
@@ -79,7 +85,10 @@ export async function runIdentity(options: IdentityProcess): Promise<void> {
       ...(problem === undefined ? [] : [problem]),
     ],
   });
-  const refreshing = credentials.start(signal);
+  const refreshing = Promise.all([
+    credentials.start(signal),
+    followTrustAnchors(options.trustRootsFile, trustAnchorsPem, credentials, { clock, log, signal }),
+  ]);
   try {
     await Promise.race([credentials.ready, aborted(signal)]);
     if (signal.aborted) return;
@@ -100,6 +109,7 @@ export async function runIdentity(options: IdentityProcess): Promise<void> {
         skewMs,
         clock,
         log,
+        events,
       }),
     });
     await assertMayReview(options);

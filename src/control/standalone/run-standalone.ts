@@ -1,12 +1,14 @@
 import { CONTROLLER_NAME, IDENTITY_SERVICE, workloadIdentity } from "../../base/names.ts";
 import { isRequestProblem, readWorkloadRequest } from "../../identity/ca.ts";
 import type { Credentials } from "../../identity/credentials.ts";
+import { followTrustAnchors } from "../../identity/follow-trust-anchors.ts";
 import { createCredentials } from "../../identity/mesh-credentials.ts";
 import { DirectorySource } from "../../kube/directory-source.ts";
 import type { ResourceRef } from "../../kube/source.ts";
 import { Store } from "../../kube/store.ts";
 import { defaultValues } from "../../values/defaults.ts";
 import { CheckedObjects } from "../admission/checked-objects.ts";
+import { NO_IDENTITY_EVENTS } from "../identity/identity-events.ts";
 import { identityMethods } from "../identity/identity-methods.ts";
 import { IssuerFiles } from "../identity/issuer-files.ts";
 import { createOwnTokenReviewer } from "../identity/own-tokens.ts";
@@ -92,6 +94,7 @@ async function run(options: StandaloneProcess): Promise<void> {
     trustRootsFile: state.trustRootsFile,
     clock,
     log,
+    events: NO_IDENTITY_EVENTS,
   });
   const credentialsOf = (account: string) => createOwnCredentials(options, issuer, account);
   const identity = credentialsOf(IDENTITY_SERVICE);
@@ -136,6 +139,7 @@ async function run(options: StandaloneProcess): Promise<void> {
         skewMs,
         clock,
         log,
+        events: NO_IDENTITY_EVENTS,
       }),
     });
     stops.push(() => server.stop(STOP_GRACE_MS));
@@ -161,9 +165,10 @@ async function run(options: StandaloneProcess): Promise<void> {
 /** This process needs nobody's word for who it is: the issuer is its own. */
 function createOwnCredentials(options: StandaloneProcess, issuer: IssuerFiles, account: string): Credentials {
   const { clock, random, log, signal, namespace, trustDomain, state, lifetimeMs, skewMs } = options;
+  const trustAnchorsPem = readMounted(state.trustRootsFile, "--state").toString("utf8");
   const credentials = createCredentials({
     localName: workloadIdentity(account, namespace, namespace, trustDomain),
-    trustAnchorsPem: readMounted(state.trustRootsFile, "--state").toString("utf8"),
+    trustAnchorsPem,
     trustAnchorsOrigin: state.trustRootsFile,
     clock,
     random,
@@ -175,10 +180,15 @@ function createOwnCredentials(options: StandaloneProcess, issuer: IssuerFiles, a
       const request = await readWorkloadRequest(requestDer, identity);
       if (isRequestProblem(request)) throw new Error(request.message);
       const issued = await authority.issue(request, { nowMs: clock.now(), lifetimeMs, skewMs });
-      return { ...issued, intermediatesDer: authority.intermediatesDer };
+      return {
+        ...issued,
+        intermediatesDer: authority.intermediatesDer,
+        trustAnchorsPem: authority.anchorsPem,
+      };
     },
   });
   void credentials.start(signal);
+  void followTrustAnchors(state.trustRootsFile, trustAnchorsPem, credentials, { clock, log, signal });
   return credentials;
 }
 

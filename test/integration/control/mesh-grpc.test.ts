@@ -13,6 +13,7 @@ import {
 } from "../../../src/api/gen/io/linkerd/proxy/identity_pb.js";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { silentLogger } from "../../../src/base/log.ts";
+import { NO_IDENTITY_EVENTS } from "../../../src/control/identity/identity-events.ts";
 import { identityMethods } from "../../../src/control/identity/identity-methods.ts";
 import { IssuerFiles } from "../../../src/control/identity/issuer-files.ts";
 import { createGrpcMetrics } from "../../../src/control/serve/grpc-metrics.ts";
@@ -39,6 +40,7 @@ async function startIdentity(clock: Clock = systemClock) {
     trustRootsFile: join(directory, "ca-bundle.crt"),
     clock: systemClock,
     log: silentLogger,
+    events: NO_IDENTITY_EVENTS,
   });
   const server = await startMeshGrpcServer({
     host: "127.0.0.1",
@@ -60,6 +62,7 @@ async function startIdentity(clock: Clock = systemClock) {
       skewMs: 20_000,
       clock: systemClock,
       log: silentLogger,
+      events: NO_IDENTITY_EVENTS,
     }),
   });
   return {

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { createHash, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { CertifyRequestSchema } from "../../../../src/api/gen/io/linkerd/proxy/identity_pb.js";
 import { silentLogger } from "../../../../src/base/log.ts";
+import type { KubeEvent } from "../../../../src/control/event-writer.ts";
 import { type CertifyOptions, certify } from "../../../../src/control/identity/certify.ts";
+import {
+  createIdentityEvents,
+  NO_IDENTITY_EVENTS,
+} from "../../../../src/control/identity/identity-events.ts";
 import type { TokenVerdict } from "../../../../src/control/identity/token-review.ts";
 import { GrpcCode, GrpcError, grpcCodeName } from "../../../../src/control/serve/grpc-error.ts";
 import { createAuthority } from "../../../../src/identity/ca.ts";
@@ -40,6 +45,7 @@ async function optionsWith(verdict: TokenVerdict | Error, changes: Partial<Certi
     skewMs: 20_000,
     clock,
     log: silentLogger,
+    events: NO_IDENTITY_EVENTS,
     ...changes,
   };
   return { options, clock, anchor: new X509Certificate(issuer.certificatePem) };
@@ -119,6 +125,16 @@ const REFUSALS: readonly {
     code: GrpcCode.failedPrecondition,
   },
   {
+    when: "the user's name has a part too many",
+    verdict: { kind: "authenticated", username: "system:serviceaccount:demo:web:more" },
+    code: GrpcCode.failedPrecondition,
+  },
+  {
+    when: "the user's name has a part that is no name",
+    verdict: { kind: "authenticated", username: "system:serviceaccount:demo:web.demo" },
+    code: GrpcCode.failedPrecondition,
+  },
+  {
     when: "there is no issuer",
     changes: { issuer: () => Promise.reject(new Error("no issuer")) },
     code: GrpcCode.unavailable,
@@ -150,4 +166,42 @@ test("identity answers Unknown when its issuer has expired since it was loaded",
     certificateSigningRequest: csr(NAME),
   });
   await assert.rejects(certify(options, request), { code: GrpcCode.unknown });
+});
+
+test("identity tells what it signed, and that its issuer has ended, as events without secrets", async () => {
+  const events: KubeEvent[] = [];
+  const { options, clock } = await optionsWith(WEB, {
+    events: createIdentityEvents((event) => events.push(event), "meshctl"),
+  });
+  const request = create(CertifyRequestSchema, {
+    identity: NAME,
+    token: TOKEN,
+    certificateSigningRequest: csr(NAME),
+  });
+  const reply = await certify(options, request);
+  const [issued] = events.splice(0);
+  assert.deepEqual(
+    { ...issued, message: "" },
+    {
+      type: "Normal",
+      reason: "IssuedLeafCertificate",
+      message: "",
+      namespace: "demo",
+      object: { apiVersion: "v1", kind: "ServiceAccount", name: "web" },
+    },
+  );
+  const fingerprint = createHash("sha256").update(reply.leafCertificate).digest("hex");
+  assert.ok(issued!.message.endsWith(`sha256 ${fingerprint}`), issued!.message);
+
+  clock.advance(366 * 24 * HOUR);
+  await assert.rejects(certify(options, request));
+  assert.deepEqual(
+    events.map(({ type, reason, namespace, object }) => [
+      type,
+      reason,
+      namespace,
+      `${object.kind}/${object.name}`,
+    ]),
+    [["Warning", "IssuerValidationFailed", "meshctl", "Deployment/meshctl-identity"]],
+  );
 });

@@ -3,7 +3,7 @@ import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { silentLogger } from "../../../../src/base/log.ts";
+import { createLogger } from "../../../../src/base/log.ts";
 import { IssuerFiles } from "../../../../src/control/identity/issuer-files.ts";
 import { generateIssuer } from "../../../../src/install/credentials.ts";
 import { FakeClock } from "../../../support/clock.ts";
@@ -15,6 +15,7 @@ async function issuerDir(names: readonly [string, string] = ["crt.pem", "key.pem
   const directory = await mkdtemp(join(tmpdir(), "meshctl-issuer-"));
   directories.push(directory);
   const clock = new FakeClock();
+  const said: string[] = [];
   let version = 0;
   const put = async (name: string, text: string): Promise<void> => {
     const file = join(directory, name);
@@ -29,9 +30,20 @@ async function issuerDir(names: readonly [string, string] = ["crt.pem", "key.pem
     issuerDir: directory,
     trustRootsFile: join(directory, "ca-bundle.crt"),
     clock,
-    log: silentLogger,
+    log: createLogger({
+      level: "trace",
+      format: "plain",
+      now: () => 0,
+      write: (line) => {
+        said.push(line);
+      },
+    }),
+    events: {
+      issuerUpdated: () => said.push("event: updated"),
+      issuerUpdateSkipped: (problem) => said.push(`event: skipped: ${problem}`),
+    },
   });
-  return { clock, put, issuer, files };
+  return { clock, put, issuer, files, said };
 }
 
 test("issuer is read from tls.crt and tls.key too", async () => {
@@ -67,4 +79,59 @@ test("issuer is refused when it does not chain to the anchors", async () => {
   const stranger = await generateIssuer("identity.other.cluster.local", clock.now());
   await put("ca-bundle.crt", stranger.certificatePem);
   await assert.rejects(files.current(), { code: "IDENTITY_NO_ISSUER" });
+});
+
+test("an issuer of cert-manager is read from a kubernetes.io/tls Secret, its intermediates too", async () => {
+  const { put, files, clock } = await issuerDir(["tls.crt", "tls.key"]);
+  const before = await files.current();
+  // What cert-manager writes beside them is not in the way.
+  await put("ca.crt", "not read");
+  const next = await generateIssuer("identity.meshctl.cluster.local", clock.now());
+  await put("ca-bundle.crt", next.certificatePem);
+  await put("tls.key", next.privateKeyPem);
+  await put("tls.crt", next.certificatePem);
+  assert.notEqual(await files.current(), before);
+});
+
+test("a root is exchanged with overlap: both anchors, then the new issuer, then the old anchor goes", async () => {
+  const { clock, put, issuer, files } = await issuerDir();
+  const next = await generateIssuer("identity.meshctl.cluster.local", clock.now());
+  const anchors = async () => (await files.current()).anchorsPem;
+  await put("ca-bundle.crt", issuer.certificatePem + next.certificatePem);
+  assert.equal(await anchors(), issuer.certificatePem + next.certificatePem);
+  await put("key.pem", next.privateKeyPem);
+  await put("crt.pem", next.certificatePem);
+  await files.current();
+  await put("ca-bundle.crt", next.certificatePem);
+  assert.equal(await anchors(), next.certificatePem);
+  // The old issuer is of no use any more.
+  await put("key.pem", issuer.privateKeyPem);
+  await put("crt.pem", issuer.certificatePem);
+  assert.equal(await anchors(), next.certificatePem);
+});
+
+test("what happens to the issuer is told, and its key never is", async () => {
+  const { clock, put, files, said, issuer } = await issuerDir();
+  await files.current();
+  assert.deepEqual(
+    said.filter((line) => line.startsWith("event")),
+    [],
+  );
+  const next = await generateIssuer("identity.meshctl.cluster.local", clock.now());
+  await put("ca-bundle.crt", issuer.certificatePem + next.certificatePem);
+  await put("key.pem", next.privateKeyPem);
+  await files.current();
+  await put("crt.pem", next.certificatePem);
+  await files.current();
+  // A key where a certificate should be must not be told either.
+  await put("crt.pem", next.privateKeyPem);
+  await files.current();
+  const kinds = said.filter((line) => line.startsWith("event")).map((line) => line.split(":")[1]!.trim());
+  // The bundle, then a key that does not fit, then the certificate that it fits, then the mistake.
+  assert.deepEqual(kinds, ["skipped", "updated", "skipped"]);
+  for (const { privateKeyPem } of [issuer, next]) {
+    for (const line of privateKeyPem.split("\n").filter((text) => text !== "" && !text.startsWith("-----"))) {
+      assert.ok(!said.join("\n").includes(line), "a key was told");
+    }
+  }
 });
