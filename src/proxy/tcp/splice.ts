@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { systemErrorCode } from "../../base/error.ts";
 import type { Drainable } from "../../net/live-set.ts";
+import { SpentBuffers } from "../../net/spent-buffer.ts";
 import type { LiveTransport } from "../../observe/live-exchange.ts";
 
 export interface SpliceEnd {
@@ -32,6 +33,11 @@ export class Splice implements Drainable {
   #forwardBytes = 0;
   #backwardBytes = 0;
   #openCount = 2;
+  /** Chunks on their way out, oldest first. Writes end in their order. */
+  readonly #forwarding: Buffer[] = [];
+  readonly #backwarding: Buffer[] = [];
+  readonly #forwardSpent = new SpentBuffers();
+  readonly #backwardSpent = new SpentBuffers();
   #leftErrno = "";
   #rightErrno = "";
 
@@ -75,14 +81,21 @@ export class Splice implements Drainable {
   #forward(chunk: Buffer): void {
     this.#forwardBytes += chunk.length;
     this.#right.transport.writeBytes += chunk.length;
-    if (!this.#right.socket.write(chunk)) this.#left.socket.pause();
+    this.#forwarding.push(chunk);
+    if (!this.#right.socket.write(chunk, this.#forwarded)) this.#left.socket.pause();
   }
+
+  readonly #forwarded = (error?: Error | null): void => written(this.#forwarding, this.#forwardSpent, error);
 
   #backward(chunk: Buffer): void {
     this.#backwardBytes += chunk.length;
     this.#left.transport.writeBytes += chunk.length;
-    if (!this.#left.socket.write(chunk)) this.#right.socket.pause();
+    this.#backwarding.push(chunk);
+    if (!this.#left.socket.write(chunk, this.#backwarded)) this.#right.socket.pause();
   }
+
+  readonly #backwarded = (error?: Error | null): void =>
+    written(this.#backwarding, this.#backwardSpent, error);
 
   #join(from: Duplex, to: Duplex): void {
     from.on("end", () => to.end());
@@ -116,4 +129,10 @@ export class Splice implements Drainable {
       backwardBytes: this.#backwardBytes,
     });
   }
+}
+
+/** The oldest chunk was written, or, with an error, may still be in use. */
+function written(chunks: Buffer[], spent: SpentBuffers, error: Error | null | undefined): void {
+  const chunk = chunks.shift();
+  if (chunk && !error) spent.written(chunk);
 }
