@@ -130,6 +130,8 @@ export interface FailureAccrual {
   readonly minRequests: number;
   /** Refusals for load (429, RESOURCE_EXHAUSTED) lower the share and fail probes. Default false: they are successes. */
   readonly countsLimited?: boolean;
+  /** An ejection that would leave fewer endpoints than this does not happen. Default 0: all may go. */
+  readonly minReadyEndpoints?: number;
   /** Pauses until the next probe. `respectRetryAfter`: not before the time that the server named. */
   readonly backoff: {
     readonly minMs: number;

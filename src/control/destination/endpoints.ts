@@ -76,7 +76,7 @@ export function endpointsSpec(
       for (const candidate of chosen) {
         if (candidate.nodeName !== undefined) track(`node/${candidate.nodeName}`);
         const zone = index.zoneOf(candidate.nodeName) ?? candidate.zone;
-        const labels = { service, namespace, ...zoneLabels(zone, clientZone) };
+        const labels: Endpoint["labels"] = { service, namespace, ...zoneLabels(zone, clientZone) };
         const endpoint = endpointOf(candidate.workload, candidate.ip, candidate.port, labels, {
           index,
           settings,

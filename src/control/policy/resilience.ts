@@ -248,11 +248,15 @@ function readAccrual(read: Read): Resilience["failureAccrual"] {
   const jitterRatio = read(`${ACCRUAL}-consecutive-jitter-ratio`, (text) => decimal(text, 100)) ?? 0.5;
   // A proxy refuses the whole policy when these contradict each other.
   if (maxMs <= 0 || minMs > maxMs) [minMs, maxMs] = [1000, 60_000];
+  // Ours: a proxy of Linkerd's ejects nevertheless.
+  const minReady = read(`${ACCRUAL}-min-ready-endpoints`, (text) => integer(text, 2 ** 31 - 1));
+  const ejection = minReady ? { ejection: { minReadyEndpoints: minReady } } : {};
   const backoff = { minBackoff: encodeDuration(minMs), maxBackoff: encodeDuration(maxMs), jitterRatio };
   if (mode === "consecutive")
-    return { kind: { case: "consecutiveFailures", value: { maxFailures, backoff } } };
+    return { kind: { case: "consecutiveFailures", value: { maxFailures, backoff } }, ...ejection };
   const respectRetryAfterHint = read(`${ALPHA}failure-accrual-honor-retry-after`, boolean) ?? false;
   return {
+    ...ejection,
     kind: {
       case: "unified",
       value: {

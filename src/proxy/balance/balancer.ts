@@ -191,7 +191,7 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
       if (endpoint.scout !== lease || endpoint.state !== "probing") return;
       if (breaker.isWell(response)) this.#isWell(endpoint);
       else this.#eject(endpoint, retryAfterMs);
-    } else if (breaker.count(response, this.#options.clock.monotonic())) {
+    } else if (breaker.count(response, this.#options.clock.monotonic()) && this.#maySpare(endpoint)) {
       this.#eject(endpoint, retryAfterMs);
     }
   }
@@ -287,6 +287,12 @@ export class Balancer<T extends { close(): void }> implements LeaseOwner<T> {
     this.#disarmFailfast();
     this.#setState(endpoint, "ready");
     this.#serveQueue();
+  }
+
+  /** Whether enough endpoints are left without this one. It goes on being counted, and goes when others are back. */
+  #maySpare(endpoint: BalancedEndpoint<T>): boolean {
+    const others = this.#pickable.length - (endpoint.isPickable ? 1 : 0);
+    return others >= (this.#options.failureAccrual?.minReadyEndpoints ?? 0);
   }
 
   #eject(endpoint: BalancedEndpoint<T>, retryAfterMs: number): void {

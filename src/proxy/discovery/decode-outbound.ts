@@ -244,9 +244,11 @@ function decodeTimeouts(rule: Pick<HttpRoute["rules"][number], "timeouts" | "req
 
 function decodeAccrual(message: FailureAccrualMessage | undefined): FailureAccrual | undefined {
   if (!message) return undefined;
+  const minReadyEndpoints = message.ejection?.minReadyEndpoints ?? 0;
   switch (message.kind.case) {
     case "consecutiveFailures":
       return {
+        minReadyEndpoints,
         maxConsecutiveFailures: message.kind.value.maxFailures,
         successRateThreshold: 0,
         decayMs: 10_000,
@@ -265,6 +267,7 @@ function decodeAccrual(message: FailureAccrualMessage | undefined): FailureAccru
       const threshold = Math.round(successRateThreshold * 10_000) / 10_000;
       if (threshold > 0 && decayMs < 10) throw undecodable("a breaker", `decay ${decayMs} ms`);
       return {
+        minReadyEndpoints,
         maxConsecutiveFailures,
         successRateThreshold: threshold,
         decayMs,

@@ -152,6 +152,7 @@ test("breaker of consecutive failures, and unified with its rounding", () => {
   const backoff = { minBackoff: ms(1000), maxBackoff: ms(60_000), jitterRatio: 0.5 };
   const accrual = (kind: object) => decode(http1({}, { kind })).failureAccrual;
   assert.deepEqual(accrual({ case: "consecutiveFailures", value: { maxFailures: 7, backoff } }), {
+    minReadyEndpoints: 0,
     maxConsecutiveFailures: 7,
     successRateThreshold: 0,
     decayMs: 10_000,
@@ -168,6 +169,16 @@ test("breaker of consecutive failures, and unified with its rounding", () => {
     },
   });
   assert.equal(unified?.successRateThreshold, 0.8);
+  const spared = decode(
+    http1(
+      {},
+      {
+        kind: { case: "consecutiveFailures", value: { maxFailures: 7, backoff } },
+        ejection: { minReadyEndpoints: 2 },
+      },
+    ),
+  ).failureAccrual;
+  assert.equal(spared!.minReadyEndpoints, 2);
   assert.equal(unified.countsLimited, true);
   assert.equal(unified.backoff.respectRetryAfter, true);
 });

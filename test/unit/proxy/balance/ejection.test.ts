@@ -199,6 +199,17 @@ test("with every endpoint ejected requests wait, fail after the failfast time an
   assert.ok(ask(balancer).lease);
 });
 
+test("an endpoint that the others cannot spare stays, and goes once they can", () => {
+  const { balancer } = setUp(["a", "b", "c"], { failureAccrual: { ...ACCRUAL, minReadyEndpoints: 2 } });
+  ejectA(balancer);
+  assert.equal(balancer.ejectedCount, 1);
+  for (let round = 0; round < 10; round++) answer(balancer, "b", "failure");
+  assert.deepEqual([balancer.readyCount, balancer.ejectedCount], [2, 1]);
+  const alone = setUp(["a"], { failureAccrual: { ...ACCRUAL, minReadyEndpoints: 1 } });
+  ejectA(alone.balancer);
+  assert.equal(alone.balancer.ejectedCount, 0);
+});
+
 test("the pause is as long as the failing response asks where the policy heeds it", () => {
   const accrual = { ...ACCRUAL, backoff: { ...ACCRUAL.backoff, respectRetryAfter: true } };
   const { balancer, clock } = setUp(["a"], { failureAccrual: accrual });
