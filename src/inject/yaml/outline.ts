@@ -95,5 +95,7 @@ export class UndecodedScalar {
 
 /** Assigns even `__proto__` as an own key. */
 export function defineKey(target: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  // An assignment is ten times as fast, and every key of a manifest comes by.
+  if (key !== "__proto__") target[key] = value;
+  else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
 }
