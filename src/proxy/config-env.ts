@@ -16,6 +16,8 @@ export class ConfigReader {
   readonly problems: string[] = [];
   /** Suffixes that somebody asked for: what is set beyond them is unknown. */
   readonly asked = new Set<string>();
+  /** What each of them is when it is not set; a page of the documentation is compared with this. */
+  readonly fallbacks = new Map<string, unknown>();
   readonly #env: Environment;
 
   constructor(env: Environment) {
@@ -34,6 +36,7 @@ export class ConfigReader {
 
   /** Reads by a parser that returns undefined for malformed text. */
   parse<T>(suffix: string, fallback: T, expected: string, parser: (text: string) => T | undefined): T {
+    this.fallbacks.set(suffix, fallback);
     const found = this.raw(suffix);
     if (!found) return fallback;
     const parsed = parser(found.value);
@@ -58,6 +61,7 @@ export class ConfigReader {
   }
 
   text(suffix: string, fallback: string): string {
+    this.fallbacks.set(suffix, fallback);
     return this.raw(suffix)?.value ?? fallback;
   }
 

@@ -7,16 +7,19 @@
 const ANYTHING = /^/;
 const NOTHING = /^$/;
 
-const IGNORED: readonly (readonly [suffix: RegExp, harmless: RegExp])[] = [
+const IGNORED: Readonly<Record<string, RegExp>> = {
   // Keys stay in memory.
-  [/^IDENTITY_DIR$/, ANYTHING],
-  [/^DESTINATION_PROFILE_INITIAL_TIMEOUT$/, NOTHING],
+  IDENTITY_DIR: ANYTHING,
+  DESTINATION_PROFILE_INITIAL_TIMEOUT: NOTHING,
   // Not read by Linkerd's proxy of today either.
-  [/^TRACE_(PROTOCOL|ANNOTATIONS_PATH)$/, ANYTHING],
+  TRACE_PROTOCOL: ANYTHING,
+  TRACE_ANNOTATIONS_PATH: ANYTHING,
   // The control plane reads it from the pod.
-  [/^INBOUND_PORTS_REQUIRE_IDENTITY$/, ANYTHING],
-  [/^INBOUND_PORTS_REQUIRE_TLS$/, NOTHING],
-];
+  INBOUND_PORTS_REQUIRE_IDENTITY: ANYTHING,
+  INBOUND_PORTS_REQUIRE_TLS: NOTHING,
+};
+
+export const UNSUPPORTED_SUFFIXES: readonly string[] = Object.keys(IGNORED);
 
 /**
  * Sorts variables that the configuration did not ask for.
@@ -32,9 +35,9 @@ export function ignoredWarnings(
   const unknown: string[] = [];
   for (const name of names) {
     const suffix = name.replace(/^(MESHCTL|LINKERD2)_PROXY_/, "");
-    const entry = IGNORED.find(([pattern]) => pattern.test(suffix));
-    if (!entry) unknown.push(name);
-    else if (!entry[1].test(env[name]!.trim())) ignored.push(name);
+    const harmless = Object.hasOwn(IGNORED, suffix) ? IGNORED[suffix] : undefined;
+    if (!harmless) unknown.push(name);
+    else if (!harmless.test(env[name]!.trim())) ignored.push(name);
   }
   const warnings: string[] = [];
   if (ignored.length > 0) warnings.push(`set, but not honoured by this version: ${ignored.join(", ")}`);

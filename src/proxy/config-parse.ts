@@ -43,8 +43,7 @@ export class ConfigProblems extends Error {
  * @throws MeshError `PROXY_CONFIG_INVALID`, naming every malformed or missing variable; `cause` is a ConfigProblems
  * @see reference: proxy section 2 (names, syntax, defaults); design section 5 (capture)
  */
-export function parseProxyConfig(env: Environment): ParsedProxyConfig {
-  const reader = new ConfigReader(env);
+export function parseProxyConfig(env: Environment, reader = new ConfigReader(env)): ParsedProxyConfig {
   const warnings: string[] = [];
   const config = readConfig(reader, warnings);
   if (reader.problems.length > 0) {
@@ -115,7 +114,8 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
         tryParseIp,
       ),
       connectTimeoutMs: reader.durationMs("OUTBOUND_CONNECT_TIMEOUT", 1000),
-      detectTimeoutMs: reader.durationMs("OUTBOUND_DETECT_TIMEOUT", 10_000),
+      // Linkerd's default of 10 s would make opaque what an idle client of a pool says later.
+      detectTimeoutMs: reader.durationMs("OUTBOUND_DETECT_TIMEOUT", undefined),
       discoveryIdleTimeoutMs: reader.durationMs("OUTBOUND_DISCOVERY_IDLE_TIMEOUT", 5000),
       queueCapacity: reader.count("OUTBOUND_HTTP_QUEUE_CAPACITY", 10_000),
       failfastTimeoutMs: reader.durationMs("OUTBOUND_HTTP_FAILFAST_TIMEOUT", 3000),

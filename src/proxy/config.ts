@@ -51,7 +51,8 @@ export interface ProxyConfig {
     /** Local address to dial from, explicit capture (the pod's own), so that peers see the pod. */
     readonly sourceHost: string | undefined;
     readonly connectTimeoutMs: number;
-    readonly detectTimeoutMs: number;
+    /** How long a client that was silent at first may be recognised as one of HTTP; undefined: until its server speaks. */
+    readonly detectTimeoutMs: number | undefined;
     readonly discoveryIdleTimeoutMs: number;
     /** Requests that may wait for an endpoint, and how long. */
     readonly queueCapacity: number;

@@ -25,12 +25,18 @@ type CompleteHello = Exclude<TlsHello, { kind: "incomplete" }>;
 /**
  * Looks for a ClientHello. What it reads stays in the socket, unless the client `ended`. A client that says nothing is not
  * waited for.
+ *
+ * @param undecidedMs time for the rest of a hello that has begun, ms
  */
-export async function sniffTls(socket: Duplex, { clock, config }: ProxyDependencies): Promise<TlsSniff> {
+export async function sniffTls(
+  socket: Duplex,
+  { clock }: ProxyDependencies,
+  undecidedMs: number,
+): Promise<TlsSniff> {
   const first = await lookAtFirstBytes(socket, {
     // A hello that has begun gets the time that detection has; before its first byte only silence counts.
     silenceMs: SILENCE_MS,
-    undecidedMs: config.inbound.detectTimeoutMs,
+    undecidedMs,
     clock,
     look: lookForHello,
   });

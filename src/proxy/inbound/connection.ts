@@ -181,7 +181,7 @@ async function classify(
 ): Promise<Classified> {
   const { kind } = policy.protocol;
   if (kind === "opaque") return plain(socket, "port_skipped", "opaque");
-  const sniff = await sniffTls(socket, deps);
+  const sniff = await sniffTls(socket, deps, deps.config.inbound.detectTimeoutMs);
   if (sniff.kind === "closed") return plain(socket, "no_tls_from_remote", "closed");
   if (sniff.kind === "ended")
     return { ...plain(socket, "no_tls_from_remote", endedAs(kind)), rest: sniff.rest };

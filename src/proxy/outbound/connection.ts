@@ -101,7 +101,10 @@ async function serveByProtocol(
     return;
   }
   const { deps, backends, liveSet } = shared;
-  const hello = protocol === "tls" ? await sniffTls(accepted.socket, deps) : undefined;
+  const hello =
+    protocol === "tls"
+      ? await sniffTls(accepted.socket, deps, config.outbound.detectTimeoutMs ?? HELLO_MS)
+      : undefined;
   const startedAt = clock.monotonic();
   const detected =
     protocol === "detect" ? await detectConnection(accepted.socket, clock) : (hello ?? NOT_DETECTED);
@@ -144,6 +147,9 @@ function serveIngress(
   const handler = overrideTargets(shared.requests, watched, targets);
   serveHttp({ ...accepted, released }, version, targetName(target), shared, handler);
 }
+
+/** Time for the rest of a ClientHello that has begun, where no other is configured, ms. */
+const HELLO_MS = 10_000;
 
 /** What metrics call the protocols of policies. */
 const PROTOCOL_WORDS = {

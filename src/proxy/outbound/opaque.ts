@@ -52,6 +52,7 @@ export function serveOpaqueOutbound(options: OutboundOpaqueOptions): Forwarded {
     liveSet,
     clock: deps.clock,
     onHttp: options.onHttp,
+    lateHttpMs: deps.config.outbound.detectTimeoutMs,
     dial: async (signal) => {
       const chosen =
         route && !route.refused

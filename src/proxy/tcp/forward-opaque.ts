@@ -27,6 +27,8 @@ export interface ForwardOptions {
    * to speak, and speak HTTP. It has then left no trace here.
    */
   readonly onHttp?: ((version: HttpVersion) => void) | undefined;
+  /** How long it may be silent and still be recognised, ms; undefined: as long as it and its server say nothing. */
+  readonly lateHttpMs?: number | undefined;
 }
 
 /** A forwarded connection that can be cut from outside. */
@@ -100,6 +102,7 @@ class OpaqueForward implements Forwarded, Drainable {
     const wait = { silenceMs: undefined, clock, signal: stop.signal };
     const client = lookAtFirstBytes<HttpDetection>(accepted.socket, {
       ...wait,
+      silenceMs: this.#options.lateHttpMs,
       look: (bytes) => ({ value: detectHttp(bytes), usedBytes: 0 }),
     });
     const server = dialled.then(

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { SILENCE_MS } from "../../../src/proxy/detect/detect-http.ts";
 import { encodeTransportHeader } from "../../../src/wire/transport-header.ts";
 import { createTestMeshCa } from "../../support/test-mesh-ca.ts";
+import { until } from "../../support/until.ts";
 import {
   anyone,
   CLIENT_ID,
@@ -386,6 +387,17 @@ test("every accepted and dialled connection is closed in the books", async (t) =
   const dst = mesh.client.transports.find((each) => each.peer === "dst")!;
   assert.deepEqual([dst.writeBytes, dst.readBytes, dst.peerIdentity], [6, 6, SERVER_ID]);
   assert.equal(mesh.serverPolicy.holders, 0);
+});
+
+test("a client that is silent for longer than the detect timeout is opaque whatever it says then", async (t) => {
+  const appPort = await listenRaw(t, (socket) => socket.on("data", () => socket.end("not for HTTP")));
+  const mesh = await createMesh(t, { appPort, config: { outbound: { detectTimeoutMs: 1 } } });
+  const client = dialRaw(t, mesh.servicePort);
+  await until("the connection to be taken as opaque", () => mesh.client.openExchanges === 1);
+  client.write(`GET /late HTTP/1.1\r\nHost: ${SERVICE}\r\n\r\n`);
+  await client.until("not for HTTP");
+  const [record] = await mesh.client.closedCount(1);
+  assert.equal(record!.protocol, "opaque");
 });
 
 test("an HTTP client that was slow to begin is still seen as HTTP, on both sides", async (t) => {

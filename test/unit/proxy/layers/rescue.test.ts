@@ -77,6 +77,8 @@ const TABLE: Readonly<Record<string, readonly [status: number, closes: boolean]>
   UPSTREAM_CLOSED: [502, true],
   UPSTREAM_MALFORMED: [502, true],
   UPSTREAM_RESET: [502, false],
+  GATEWAY_LOOP: [508, true],
+  GATEWAY_DOMAIN_INVALID: [404, false],
   HTTP_2_CONNECT: [501, false],
   ROUTE_NOT_FOUND: [404, false],
   BACKEND_MISSING: [502, true],
