@@ -49,6 +49,8 @@ export class LiveExchange {
   routeRef: ObjectRef | undefined = undefined;
   /** Outbound: the backend that the (last) attempt goes to. */
   backendRef: ObjectRef | undefined = undefined;
+  /** Whether a response is a failure, where its route has an opinion of its own. Of the route: nothing is made for a request. */
+  isFailure: ((status: number, grpcStatus: number) => boolean) | undefined = undefined;
   /** Of a target with a ServiceProfile: its `name:port`. */
   canonicalName = "";
   /** Whether the route is one of gRPC: its statuses are those of gRPC then. */

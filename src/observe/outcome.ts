@@ -12,15 +12,20 @@ export function isFailingGrpcStatus(status: number): boolean {
 }
 
 /**
- * Classifies an exchange that has closed: HTTP below 500, with no failing gRPC status and no cut, is a success. Without
+ * Classifies an exchange that has closed: what its route calls a failure is one (`isFailure`); else HTTP below 500, with no failing gRPC status and no cut, is a success. Without
  * a status (the client left, or the connection broke before a response) it is a failure. An opaque stream fails only by error.
  */
 export function outcomeOf(
-  exchange: Pick<LiveExchange, "verdict" | "status" | "grpcStatus" | "error" | "protocol">,
+  exchange: Pick<LiveExchange, "verdict" | "status" | "grpcStatus" | "error" | "protocol"> &
+    Partial<Pick<LiveExchange, "isFailure">>,
 ): Outcome {
   if (exchange.verdict === "denied") return "denied";
   if (!isHttp(exchange.protocol)) return exchange.error === "" ? "success" : "failure";
-  if (exchange.status === 0 || exchange.status >= 500) return "failure";
+  if (exchange.status === 0) return "failure";
+  if (exchange.isFailure) {
+    return exchange.isFailure(exchange.status, exchange.grpcStatus) ? "failure" : "success";
+  }
+  if (exchange.status >= 500) return "failure";
   return isFailingGrpcStatus(exchange.grpcStatus) ? "failure" : "success";
 }
 

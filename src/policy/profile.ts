@@ -17,6 +17,8 @@ export interface ProfileRoute {
   readonly meta: PolicyMeta;
   readonly condition: RequestCondition;
   readonly rule: OutboundRule;
+  /** Whether a response counts as a failure, where the route says so itself. `grpcStatus` -1: there is none. */
+  readonly isFailure?: (status: number, grpcStatus: number) => boolean;
 }
 
 export type RequestCondition =

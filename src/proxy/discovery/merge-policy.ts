@@ -2,7 +2,7 @@ import { joinHostPort } from "../../base/ip.ts";
 import type { Endpoint } from "../../policy/endpoint.ts";
 import { defaultMeta, type PolicyMeta } from "../../policy/meta.ts";
 import type { Backend, Distribution, OutboundPolicy, RetryPolicy } from "../../policy/outbound.ts";
-import type { ProfileRoute, ProfileRouting } from "../../policy/profile.ts";
+import { isFailure, type ProfileRoute, type ProfileRouting } from "../../policy/profile.ts";
 import { NO_TIMEOUTS } from "./decode-outbound.ts";
 import type { Profile } from "./decode-profile.ts";
 import type { NamedTarget } from "./target-name.ts";
@@ -80,7 +80,9 @@ function routingOf(profile: Profile, port: number, backends: Distribution): Prof
     ({ condition, responses, name, isRetryable, timeoutMs }): ProfileRoute => {
       const retry = isRetryable && budget ? { ...PROFILE_RETRY, failures: responses, budget } : undefined;
       const rule = { ...plain, timeouts: { ...NO_TIMEOUTS, headMs: timeoutMs }, retry };
-      return { meta: { ...PROFILE_ROUTE, name }, condition, rule };
+      const route = { meta: { ...PROFILE_ROUTE, name }, condition, rule };
+      if (responses.length === 0) return route;
+      return { ...route, isFailure: (status, grpcStatus) => isFailure(responses, status, grpcStatus) };
     },
   );
   const fallback: ProfileRoute = { meta: defaultMeta("default"), condition: EVERYTHING, rule: plain };

@@ -50,7 +50,7 @@ export function createExchangeMetrics(
       if (!isHttp(exchange.protocol)) opaque.opened(exchange);
     },
     retried(exchange, attempt) {
-      seriesOf(exchange).retried(attempt);
+      seriesOf(exchange).retried(exchange, attempt);
     },
     responded(exchange) {
       if (!isHttp(exchange.protocol) || isRefused(exchange)) return;

@@ -155,9 +155,9 @@ export class HttpSeries {
     latency.observe(exchange.responded - exchange.opened);
   }
 
-  retried(attempt: FailedAttempt): void {
+  retried(exchange: LiveExchange, attempt: FailedAttempt): void {
     this.#parts.route?.retried?.(attempt);
-    this.#parts.profile?.retried(attempt);
+    this.#parts.profile?.retried(exchange, attempt);
   }
 
   /** It ended, and the application never saw it. */

@@ -1,6 +1,6 @@
 import type { Counter, CounterSeries, HistogramSeries, Labels, Registry } from "../../metrics/registry.ts";
 import type { FailedAttempt, LiveExchange } from "../../observe/live-exchange.ts";
-import { isFailingGrpcStatus, outcomeOf } from "../../observe/outcome.ts";
+import { outcomeOf } from "../../observe/outcome.ts";
 
 /** `route_*`: outbound requests by the route of a ServiceProfile. */
 export class ProfileRoutes {
@@ -48,13 +48,14 @@ export class ProfileRoutes {
     );
   }
 
-  /** The series of exchanges of the same route. Undefined when the route is of no ServiceProfile. */
+  /** The series of exchanges of the same route. Undefined where no ServiceProfile routes. What none of its routes takes has no `rt_route`. */
   series(exchange: LiveExchange): ProfileSeries | undefined {
-    if (exchange.direction !== "outbound" || exchange.routeRef?.kind !== "ServiceProfile") return undefined;
+    const { canonicalName, routeRef } = exchange;
+    if (canonicalName === "") return undefined;
     const labels: Labels = {
       direction: "outbound",
-      dst: exchange.canonicalName,
-      rt_route: exchange.routeRef.name,
+      dst: canonicalName,
+      ...(routeRef?.kind === "ServiceProfile" ? { rt_route: routeRef.name } : {}),
     };
     return new ProfileSeries(labels, {
       request: this.#requests.with(labels),
@@ -103,8 +104,9 @@ export class ProfileSeries {
     }
   }
 
-  retried(attempt: FailedAttempt): void {
-    const succeeded = attempt.status > 0 && attempt.status < 500 && !isFailingGrpcStatus(attempt.grpcStatus);
+  retried(exchange: LiveExchange, { status, grpcStatus }: FailedAttempt): void {
+    const attempt = { ...exchange, verdict: "", status, grpcStatus } as const;
+    const succeeded = outcomeOf(attempt) === "success";
     this.#parts.actualRequest.add(1);
     this.#parts.actualResponses.add(
       1,

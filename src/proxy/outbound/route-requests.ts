@@ -30,7 +30,8 @@ export function routeRequests(
     policy: OutboundPolicy,
     profile: ProfileRouting,
   ): void => {
-    const { meta, rule } = selectProfileRoute(profile, exchange.view);
+    const { meta, rule, isFailure } = selectProfileRoute(profile, exchange.view);
+    exchange.live.isFailure = isFailure;
     exchange.live.route = metaKey(meta);
     exchange.live.routeRef = meta;
     exchange.live.canonicalName = profile.canonicalName;

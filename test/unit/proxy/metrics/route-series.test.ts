@@ -117,6 +117,29 @@ test("routes of ServiceProfiles count requests, and attempts of their own", () =
   assert.equal(samples("route_response_latency_ms_count").length, 1);
 });
 
+test("a ServiceProfile says what a failure is, and what none of its routes takes has no route", () => {
+  const { recorder, samples } = setUp();
+  const run = (fields: Partial<LiveExchange>): void => {
+    const exchange = outbound({ canonicalName: "web.demo.svc.cluster.local:80", ...fields });
+    recorder.opened(exchange);
+    recorder.responded(exchange);
+    recorder.closed(exchange);
+  };
+  const routeRef = ref("meshctl.io", "ServiceProfile", "GET /list");
+  run({ routeRef, status: 404, isFailure: (status) => status === 404 });
+  run({ routeRef, status: 500, isFailure: (status) => status === 404 });
+  run({ routeRef: ref("", "default", "default"), status: 200 });
+  const told = samples("route_response_total").map((line) => [
+    /rt_route="([^"]*)"/.exec(line)?.[1],
+    /classification="(\w+)"/.exec(line)?.[1],
+  ]);
+  assert.deepEqual(told, [
+    ["GET /list", "failure"],
+    ["GET /list", "success"],
+    [undefined, "success"],
+  ]);
+});
+
 test("metrics of gRPC routes carry the names of gRPC's statuses; a call without one is UNKNOWN", () => {
   const { recorder, samples } = setUp();
   for (const grpcStatus of [0, 14, -1]) {
