@@ -9,8 +9,8 @@ interface MergedFamily {
 
 /** What each thread would say of the same thing: the first text's is taken. */
 const OF_THE_PROCESS = /^(process_|proxy_)/;
-/** What each worker counts of the same set: the largest is taken. */
-const OF_A_SET = /_balancer_(p2c_)?endpoints$/;
+/** What each worker says of the same set, or for how long: the largest is taken. */
+const OF_A_SET = /_balancer_((p2c_)?endpoints|queue_gate_\w+_seconds)$/;
 
 /**
  * One exposition of a pod out of those of its threads, as `encodePromText` writes them: series of the same name and labels are

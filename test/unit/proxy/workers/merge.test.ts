@@ -35,10 +35,12 @@ test("metrics of the process are the main thread's, those of a set are the large
     render((registry) => {
       registry.gauge("process_threads", "Threads").set(value);
       registry.gauge("outbound_http_balancer_endpoints", "Endpoints").set(value);
+      registry.gauge("outbound_tcp_balancer_queue_gate_timeout_seconds", "Time").set(3);
     });
   const text = mergeMetrics([thread(5), thread(7)]);
   assert.ok(text.includes("process_threads 5\n"));
   assert.ok(text.includes("outbound_http_balancer_endpoints 7\n"));
+  assert.ok(text.includes("outbound_tcp_balancer_queue_gate_timeout_seconds 3\n"));
 });
 
 test("a family that only one thread has is there, under its own head", () => {
