@@ -5,18 +5,18 @@ import type { Logger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { Credentials } from "../identity/credentials.ts";
 import type { ServerPolicy } from "../policy/inbound.ts";
-import { createObservability, type Observability } from "./admin/observability.ts";
+import { createObservability } from "./admin/observability.ts";
 import { createAdminServer } from "./admin/server.ts";
-import type { ControlAddress, ProxyConfig } from "./config.ts";
+import type { ProxyConfig } from "./config.ts";
 import { workerCount } from "./config-cores.ts";
 import { describeConfig } from "./config-describe.ts";
 import { type Environment, ownVariables } from "./config-env.ts";
 import { ConfigProblems, parseProxyConfig } from "./config-parse.ts";
-import type { GrpcClient } from "./control/grpc-client.ts";
 import { createHostResolver } from "./control/resolve-host.ts";
 import { certify, createControl } from "./control-clients.ts";
-import type { ProxyDependencies, Watched } from "./dependencies.ts";
+import type { Gateway, ProxyDependencies, Watched } from "./dependencies.ts";
 import { type ControlClient, createControlMetrics } from "./metrics/control-metrics.ts";
+import { beginMetricsExport, beginTracing, startTap } from "./optional-parts.ts";
 import type { ProxyIo } from "./proxy-io.ts";
 import { type AdjustableLog, createAdjustableLog } from "./proxy-log.ts";
 import type { ProxySide } from "./proxy-side.ts";
@@ -26,7 +26,7 @@ import type { WorkerSeat } from "./workers/seat.ts";
 /** The two halves of the data path. */
 export interface ProxySides {
   readonly createInbound: (dependencies: ProxyDependencies) => ProxySide;
-  readonly createOutbound: (dependencies: ProxyDependencies) => ProxySide;
+  readonly createOutbound: (dependencies: ProxyDependencies) => ProxySide & { readonly gateway?: Gateway };
 }
 
 const EXIT_OK = 0;
@@ -119,7 +119,13 @@ async function serve(
     : await certify(config, asked("identity"), observability, part("identity"), io);
   const credentials: Credentials = seat?.credentials ?? own!.credentials;
   const control = createControl(config, asked, credentials, part("control"), io);
-  const tracing = await beginTracing(config, control.client, observability, part("tracing"), io);
+  const parts = { config, io, clientOf: control.client };
+  const { guests, registry } = observability;
+  const tracing = await beginTracing({ ...parts, log: part("tracing") }, guests, registry);
+  // Of several workers the main thread exports for all.
+  const exporting = seat
+    ? undefined
+    : await beginMetricsExport({ ...parts, log: part("tracing") }, observability);
   const dependencies: ProxyDependencies = {
     config,
     clock: io.clock,
@@ -134,8 +140,12 @@ async function serve(
     ...(seat ? { shared: seat.shared } : {}),
     sockets: await loadSocketTunings(config, process.platform, (message) => log.warn(message)),
   };
-  const inbound = sides.createInbound({ ...dependencies, log: part("inbound") });
   const outbound = sides.createOutbound({ ...dependencies, log: part("outbound") });
+  const inbound = sides.createInbound({
+    ...dependencies,
+    log: part("inbound"),
+    ...(config.inbound.gatewaySuffixes.length > 0 && outbound.gateway ? { gateway: outbound.gateway } : {}),
+  });
   let isReady = false;
   let adminPolicy: Watched<ServerPolicy> | undefined;
   const admin = (seat?.createAdmin ?? createAdminServer)({
@@ -157,7 +167,7 @@ async function serve(
 
   let tapServer: { close(): Promise<void> } | undefined;
   try {
-    tapServer = seat ? undefined : await startTap(config, observability, credentials, part("tap"), io);
+    tapServer = seat ? undefined : await startTap({ ...parts, log: part("tap") }, guests, credentials);
     await inbound.bind();
     await outbound.bind();
     const adminPort = await admin.listen();
@@ -190,49 +200,11 @@ async function serve(
     ended.abort();
     inbound.close();
     outbound.close();
-    await tracing?.close();
+    await Promise.all([tracing?.close(), exporting?.close()]);
     control.close();
     await admin.close();
     await tapServer?.close();
   }
-}
-
-/** Tap in Linkerd's protocol: loaded only where somebody may use it. */
-async function startTap(
-  { observe }: ProxyConfig,
-  { guests }: Observability,
-  credentials: Credentials,
-  log: Logger,
-  { clock }: ProxyIo,
-) {
-  if (!observe.tap) return undefined;
-  const { startTapServer } = await import("./tap/tap-server.ts");
-  return startTapServer({ ...observe.tap, credentials, exchanges: guests, clock, log });
-}
-
-/** Spans: loaded only where there is a collector. */
-async function beginTracing(
-  { observe }: ProxyConfig,
-  clientOf: (address: ControlAddress, name: ControlClient) => GrpcClient,
-  { guests, registry }: Observability,
-  log: Logger,
-  { clock, random }: ProxyIo,
-) {
-  const config = observe.tracing;
-  if (!config) return undefined;
-  const { startTracing } = await import("./tracing/start-tracing.ts");
-  const { createSpanMetrics } = await import("./metrics/span-metrics.ts");
-  const client = clientOf(config.collector, "opentelemetry");
-  const running = await startTracing({
-    config,
-    client,
-    metrics: createSpanMetrics(registry),
-    clock,
-    random,
-    log,
-  });
-  guests.add(running.tracer);
-  return running;
 }
 
 async function firstCertificate(
