@@ -50,6 +50,8 @@ export class ClusterIndex {
   readonly #services = new Map<string, KubeObject>();
   /** Service key -> slice name -> slice. */
   readonly #slices = new Map<string, Map<string, KubeObject>>();
+  /** Slice key -> Service key. */
+  readonly #serviceOfSlice = new Map<string, string>();
   /** Address -> keys of Services or pods. */
   readonly #servicesByIp = new MultiMap();
   readonly #podsByIp = new MultiMap();
@@ -176,14 +178,8 @@ export class ClusterIndex {
         return;
       }
       case "EndpointSlice": {
-        const service = object.metadata.labels?.[SERVICE_NAME_LABEL];
-        if (service === undefined) return;
-        const serviceKey = `${namespace}/${service}`;
-        let slices = this.#slices.get(serviceKey);
-        if (!slices) this.#slices.set(serviceKey, (slices = new Map()));
-        put(slices, name, isPresent ? object : undefined);
-        if (slices.size === 0) this.#slices.delete(serviceKey);
-        this.topics.publish(`slices/${serviceKey}`);
+        const service = isPresent ? object.metadata.labels?.[SERVICE_NAME_LABEL] : undefined;
+        this.#putSlice(key, name, service === undefined ? undefined : `${namespace}/${service}`, object);
         return;
       }
       default:
@@ -197,6 +193,24 @@ export class ClusterIndex {
         if (isRoute(object)) this.routes.put(object, isPresent);
         if (TargetIndex.has(object)) this.targets.put(object, isPresent);
     }
+  }
+
+  /** @param serviceKey  the Service that it belongs to now; undefined: none. It may have belonged to another */
+  #putSlice(key: string, name: string, serviceKey: string | undefined, object: KubeObject): void {
+    const before = this.#serviceOfSlice.get(key);
+    if (before !== undefined && before !== serviceKey) {
+      const slices = this.#slices.get(before)!;
+      slices.delete(name);
+      if (slices.size === 0) this.#slices.delete(before);
+      this.#serviceOfSlice.delete(key);
+      this.topics.publish(`slices/${before}`);
+    }
+    if (serviceKey === undefined) return;
+    let slices = this.#slices.get(serviceKey);
+    if (!slices) this.#slices.set(serviceKey, (slices = new Map()));
+    slices.set(name, object);
+    this.#serviceOfSlice.set(key, serviceKey);
+    this.topics.publish(`slices/${serviceKey}`);
   }
 
   /** Tells the pods that a Server selects, or did before this change. Thousands of others need not look again. */
