@@ -172,30 +172,39 @@ export class Attempt implements ResponseSink, BodySink, ExchangeUpstream, PeekTa
     splice.start();
   }
 
+  /**
+   * An HTTP/1 connection that was used before has most likely met its idle timeout: the same server takes the request on another one.
+   * One of HTTP/2 is lost with its server: where the route has retries they find another.
+   */
   responseFailed(error: MeshError): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection && this.#canReplay(connection, error)) {
-      this.#hasReplayed = true;
-      this.#dial();
-    } else if (!this.#isLost(connection, error, false)) {
-      this.#fail(error);
-    }
+    const canReplay = connection !== undefined && this.#canReplay(connection, error);
+    if (canReplay && this.#version === "http/1") this.#replay();
+    else if (this.#isLost(connection, error, false)) return;
+    else if (canReplay) this.#replay();
+    else this.#fail(error);
   }
 
+  /** RFC 9113 section 8.7: a server that refuses has done nothing, so any method may be repeated. */
   responseReset(code: H2Code, message: string, isRefused: boolean): void {
     const connection = this.#connection;
     this.#connection = undefined;
     if (this.#isOver) return;
-    if (isRefused && connection && !connection.hasResponse && this.#isRepeatable) {
-      // RFC 9113 section 8.7: the server has done nothing, so any method may be repeated.
-      this.#hasReplayed = true;
-      this.#dial();
-      return;
+    if (isRefused && connection && !connection.hasResponse) {
+      if (this.#isLost(connection, refused(message), true)) return;
+      if (this.#isRepeatable) {
+        this.#replay();
+        return;
+      }
     }
-    if (isRefused && this.#isLost(connection, refused(message), true)) return;
     this.#finish("failed");
     this.#exchange.resetByServer(code, message);
+  }
+
+  #replay(): void {
+    this.#hasReplayed = true;
+    this.#dial();
   }
 
   #dial(): void {

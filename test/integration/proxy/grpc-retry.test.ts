@@ -114,6 +114,22 @@ test("a call that the server refused to begin is sent again, though its message 
   assert.deepEqual(bodies, ["question", "question", "question"]);
 });
 
+test("a call that one server refused to begin goes to another, not to the same again", async (t) => {
+  const other = await listenGrpc(t, well);
+  let refusals = 0;
+  const busy: number = await listenGrpc(t, (stream) => {
+    refusals++;
+    // By now there is another.
+    serve(mesh, busy, other);
+    stream.close(constants.NGHTTP2_REFUSED_STREAM);
+  });
+  const mesh = await grpcMesh(t, well);
+  serve(mesh, busy);
+  assert.equal((await call(t, mesh.servicePort)).grpcStatus, 0);
+  assert.equal(refusals, 1);
+  assert.equal((await mesh.client.closedCount(1))[0]!.attempts, 2);
+});
+
 test("a lost connection is UNAVAILABLE: repeated where that is named, answered otherwise", async (t) => {
   const lossy = await listenRaw(t, (socket) => socket.once("data", () => socket.destroy()));
   const other = await listenGrpc(t, well);
