@@ -79,12 +79,25 @@ async function dial(address: string, signal: AbortSignal): Promise<Duplex> {
 }
 
 /** The domain that the installation's identities end in. */
-export async function readTrustDomain(kube: KubeClient, namespace: string): Promise<string> {
+export function readTrustDomain(kube: KubeClient, namespace: string): Promise<string> {
+  return readDomain(kube, namespace, "identityTrustDomain");
+}
+
+/** The domain that names of Services end in. */
+export function readClusterDomain(kube: KubeClient, namespace: string): Promise<string> {
+  return readDomain(kube, namespace, "clusterDomain");
+}
+
+async function readDomain(
+  kube: KubeClient,
+  namespace: string,
+  key: "identityTrustDomain" | "clusterDomain",
+): Promise<string> {
   const path = `/api/v1/namespaces/${namespace}/configmaps/${CONFIG_MAP_NAME}`;
   const config = await kube.request<KubeObject>("GET", path);
   // `values` is YAML of our own making: one key at the margin needs no parser.
   const values: string = config.data?.values ?? "";
-  return /^identityTrustDomain: "?([^"\s]+)"?$/m.exec(values)?.[1] ?? "cluster.local";
+  return new RegExp(`^${key}: "?([^"\\s]+)"?$`, "m").exec(values)?.[1] ?? "cluster.local";
 }
 
 async function findController(kube: KubeClient, namespace: string): Promise<string> {

@@ -5,7 +5,7 @@ import { OutboundPolicies, OutboundPolicySchema } from "../api/gen/io/linkerd/pr
 import { MeshError } from "../base/error.ts";
 import { DESTINATION_PORT, POLICY_PORT } from "../base/names.ts";
 import type { KubeClient } from "../kube/client.ts";
-import { askController } from "./controller.ts";
+import { askController, readClusterDomain } from "./controller.ts";
 import { withReadableAddresses } from "./format-address.ts";
 import { formatSelection, parseOneSelection } from "./selector.ts";
 
@@ -46,7 +46,8 @@ export async function collectToldPolicy(
     return readable(ServerSchema, await askController(kube, { ...base, method, request }, signal));
   }
   const method = OutboundPolicies.method.get;
-  const target = { case: "authority", value: `${name}.${namespace}.svc:${port}` } as const;
+  const domain = await readClusterDomain(kube, controlPlane);
+  const target = { case: "authority", value: `${name}.${namespace}.svc.${domain}:${port}` } as const;
   const request = { sourceWorkload: token, target };
   return readable(OutboundPolicySchema, await askController(kube, { ...base, method, request }, signal));
 }
