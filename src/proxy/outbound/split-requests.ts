@@ -2,6 +2,7 @@ import { MeshError } from "../../base/error.ts";
 import type { MatchRank } from "../../policy/match-request.ts";
 import { metaKey } from "../../policy/meta.ts";
 import type { Backend, OutboundPolicy, OutboundRule, RetryPolicy } from "../../policy/outbound.ts";
+import type { HttpFilter } from "../../policy/route.ts";
 import type { Balancer } from "../balance/balancer.ts";
 import { RetryBudgets } from "../balance/retry-budget.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
@@ -124,10 +125,23 @@ class RepeatedRequest {
       exchange.request.fields.replaceAll(this.#fields);
       exchange.responseEdits.length = this.#responseEditCount;
       exchange.rewrittenTarget = this.#rewrittenTarget;
+      if (this.#isFailedOnPurpose()) return;
     }
     this.#retries.begin();
     sendToBackend(exchange, this.#rule, this.#rank, this.#policy, this.#parts, isFirst, this.#retries);
   }
+
+  /** Each attempt draws anew whether the rule lets it fail; what its other filters did to the request is still there. */
+  #isFailedOnPurpose(): boolean {
+    const failures = this.#rule.filters.filter(isFailure);
+    const { random, config } = this.#parts.deps;
+    const isInformational = !config.outbound.disableInformationalHeaders;
+    return !filterExchange(this.#exchange, failures, this.#rank, random, isInformational);
+  }
+}
+
+function isFailure({ kind }: HttpFilter): boolean {
+  return kind === "failure";
 }
 
 function unavailable(target: string): MeshError {

@@ -241,6 +241,8 @@ export interface MeshOptions {
   /** Addresses of the proxies' own hosts; by default none, so that policies bind the test's clients. */
   readonly ownNetworks?: readonly string[];
   readonly clock?: Clock;
+  /** Default `Math.random`. */
+  readonly random?: () => number;
   readonly config?: {
     readonly inbound?: Partial<ProxyConfig["inbound"]>;
     readonly outbound?: Partial<ProxyConfig["outbound"]>;
@@ -305,7 +307,7 @@ export async function createMesh(t: TestContext, options: MeshOptions): Promise<
   const shared = {
     config,
     clock: options.clock ?? systemClock,
-    random: Math.random,
+    random: options.random ?? Math.random,
     log: silentLogger,
     inboundPolicies: { watch: () => mesh.serverPolicy.hold() },
     discovery: {

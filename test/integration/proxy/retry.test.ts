@@ -215,3 +215,21 @@ test("a client that leaves during the pause is not served", async (t) => {
   assert.equal(record!.error, "client closed the connection");
   assert.equal(asked.length, 1);
 });
+
+test("each attempt draws anew whether its rule lets it fail on purpose", async (t) => {
+  let drawn = 0.99;
+  const appPort = await listenHttp(t, (_request, response) => {
+    drawn = 0;
+    response.statusCode = 503;
+    response.end();
+  });
+  const failure = { kind: "failure", status: 418, message: "on purpose", ratio: 0.5 } as const;
+  const rules = [rule(`${SERVICE}:80`, { retry: RETRY, filters: [failure] })];
+  const mesh = await createMesh(t, {
+    appPort,
+    random: () => drawn,
+    outboundPolicy: { httpRoutes: [{ meta: META, hosts: [], rules }] },
+  });
+  await dialRaw(t, mesh.servicePort).write(GET).until("HTTP/1.1 418 ");
+  assert.equal((await mesh.client.closedCount(1))[0]!.attempts, 2);
+});
