@@ -396,6 +396,7 @@ test("a client that is silent for longer than the detect timeout is opaque whate
   await until("the connection to be taken as opaque", () => mesh.client.openExchanges === 1);
   client.write(`GET /late HTTP/1.1\r\nHost: ${SERVICE}\r\n\r\n`);
   await client.until("not for HTTP");
+  client.socket.destroy();
   const [record] = await mesh.client.closedCount(1);
   assert.equal(record!.protocol, "opaque");
 });
