@@ -40,7 +40,7 @@ export function declaredFamilies(): readonly FamilyDescription[] {
     writeAccessLog() {},
   });
   createIdentityMetrics(registry);
-  createControlMetrics(registry);
+  createControlMetrics(registry, systemClock);
   createSpanMetrics(registry);
   return registry.describe();
 }

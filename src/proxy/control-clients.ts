@@ -15,6 +15,7 @@ import { createDiscovery } from "./discovery/discovery.ts";
 import { createInboundPolicies } from "./discovery/inbound-policies.ts";
 import type { StreamSource } from "./discovery/stream-source.ts";
 import { createIdentityClient } from "./identity-client.ts";
+import type { CallObservers } from "./metrics/control-calls.ts";
 import type { ControlClient } from "./metrics/control-metrics.ts";
 import { createIdentityMetrics } from "./metrics/identity-metrics.ts";
 import type { ProxyIo } from "./proxy-io.ts";
@@ -30,6 +31,7 @@ export async function certify(
   observability: { readonly registry: Registry },
   log: Logger,
   io: ProxyIo,
+  calls: CallObservers,
   onMaterial?: (material: CertificateMaterial) => void,
 ) {
   const { trustAnchorsFile } = config.identity;
@@ -41,6 +43,7 @@ export async function certify(
     observability,
     log,
     io,
+    calls,
     onMaterial,
   );
   return {
@@ -60,6 +63,7 @@ function createProxyCredentials(
   { registry }: { readonly registry: Registry },
   log: Logger,
   io: ProxyIo,
+  calls: CallObservers,
   onMaterial: ((material: CertificateMaterial) => void) | undefined,
 ): MeshCredentials {
   const { identity } = config;
@@ -78,6 +82,7 @@ function createProxyCredentials(
       clock: io.clock,
       random: io.random,
       log,
+      calls: calls(identity.server),
     }),
     clock: io.clock,
     random: io.random,
@@ -99,6 +104,7 @@ export function createControl(
   credentials: Credentials,
   log: Logger,
   io: ProxyIo,
+  calls: CallObservers,
 ) {
   const clientOf = (address: ControlAddress, name: ControlClient) =>
     createGrpcClient({
@@ -111,6 +117,7 @@ export function createControl(
       clock: io.clock,
       random: io.random,
       log,
+      calls: calls(address),
     });
   const sourceOf = (client: StreamSource["client"], address: ControlAddress): StreamSource => ({
     client,

@@ -8,6 +8,7 @@ import { clientOptions } from "../identity/mesh-tls.ts";
 import type { BackoffConfig, ControlAddress } from "./config.ts";
 import { createGrpcClient } from "./control/grpc-client.ts";
 import type { HostResolver } from "./control/resolve-host.ts";
+import type { CallObserver } from "./metrics/control-calls.ts";
 
 export interface IdentityClientOptions {
   readonly server: ControlAddress;
@@ -22,6 +23,7 @@ export interface IdentityClientOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
+  readonly calls?: CallObserver | undefined;
 }
 
 const CALL_TIMEOUT_MS = 10_000;

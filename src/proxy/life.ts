@@ -112,13 +112,14 @@ async function serve(
     writeAccessLog: (line) => io.stderr(line.endsWith("\n") ? line : `${line}\n`),
   });
   const resolver = createHostResolver(config.dnsServers, config.dnsTtl);
-  const controlMetrics = createControlMetrics(observability.registry);
+  const controlMetrics = createControlMetrics(observability.registry, io.clock);
+  const { calls } = controlMetrics;
   const asked = (client: ControlClient) => controlMetrics.resolver(client, resolver);
   const own = seat
     ? undefined
-    : await certify(config, asked("identity"), observability, part("identity"), io);
+    : await certify(config, asked("identity"), observability, part("identity"), io, calls);
   const credentials: Credentials = seat?.credentials ?? own!.credentials;
-  const control = createControl(config, asked, credentials, part("control"), io);
+  const control = createControl(config, asked, credentials, part("control"), io, calls);
   const parts = { config, io, clientOf: control.client };
   const { guests, registry } = observability;
   const tracing = await beginTracing({ ...parts, log: part("tracing") }, guests, registry);

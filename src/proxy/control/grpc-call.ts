@@ -17,6 +17,8 @@ export interface GrpcCall {
   /** Sent as `grpc-timeout`; enforcing it is the caller's. */
   readonly timeoutMs?: number | undefined;
   readonly signal: AbortSignal;
+  /** The response's head has come. */
+  readonly onHead?: (status: number) => void;
   /** Each message, as it comes. What it throws ends the call. */
   readonly onMessage: (message: Uint8Array) => void;
 }
@@ -50,6 +52,7 @@ export function callGrpc(call: GrpcCall): Promise<void> {
 
     const stream: H2Stream | undefined = call.session.open({
       responseHead(received) {
+        if (!head) call.onHead?.(received.status);
         head = received;
       },
       bodyData(view) {

@@ -17,10 +17,11 @@ import { MeshError, toMeshError } from "../../base/error.ts";
 import { joinHostPort } from "../../base/ip.ts";
 import type { Logger } from "../../base/log.ts";
 import type { BackoffConfig, ControlAddress } from "../config.ts";
+import type { CallObserver } from "../metrics/control-calls.ts";
 import { connectControl } from "./connect-control.ts";
 import { callGrpc } from "./grpc-call.ts";
 import { GrpcSession } from "./grpc-session.ts";
-import { grpcError } from "./grpc-status.ts";
+import { grpcError, grpcStatusOfError } from "./grpc-status.ts";
 import type { HostResolver } from "./resolve-host.ts";
 
 export interface GrpcClientOptions {
@@ -37,6 +38,8 @@ export interface GrpcClientOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
+  /** Counts calls; absent: nobody does. */
+  readonly calls?: CallObserver | undefined;
 }
 
 /** Calls to one control-plane service. All of them share one connection, which is made when the first needs it. */
@@ -193,15 +196,25 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
     timeoutMs?: number,
   ): Promise<void> => {
     const both = AbortSignal.any([signal, closing.signal]);
-    await callGrpc({
-      session: await sessionFor(both),
+    const session = await sessionFor(both);
+    const watch = options.calls?.begin();
+    const called = callGrpc({
+      session,
       authority,
       path: `/${method.parent.typeName}/${method.name}`,
       request: toBinary(method.input, create(method.input, request)),
       timeoutMs,
       signal: both,
+      ...(watch ? { onHead: (status: number) => watch.responded(status) } : {}),
       onMessage: (bytes) => onMessage(fromBinary(method.output, bytes)),
     });
+    if (watch) {
+      called.then(
+        () => watch.ended(0),
+        (error: unknown) => watch.ended(grpcStatusOfError(error)),
+      );
+    }
+    await called;
   };
 
   return {

@@ -46,6 +46,12 @@ export function grpcErrorOfHttp(status: number, call: string): MeshError {
   return grpcError(names[status] ?? "UNKNOWN", `${call}: HTTP status ${status} without a gRPC status`);
 }
 
+/** The status that an error stands for; -1: none, it was not the server's answer. */
+export function grpcStatusOfError(error: unknown): number {
+  if (!(error instanceof MeshError)) return -1;
+  return NAMES.findIndex((name) => error.code === `CONTROL_${name}`);
+}
+
 /** Whether an error is one of these statuses. */
 export function hasGrpcStatus(error: unknown, ...statuses: readonly GrpcStatusName[]): boolean {
   return error instanceof MeshError && statuses.some((status) => error.code === `CONTROL_${status}`);

@@ -7,7 +7,7 @@ import { InboundRoutes, OutboundRoutes, type RouteSeries } from "./route-series.
 import type { VerdictFamilies } from "./verdict-metrics.ts";
 
 /** Upper bounds of `response_latency_ms`, as linkerd2-proxy has them. */
-const LATENCY_BUCKETS_MS = [
+export const LATENCY_BUCKETS_MS = [
   1, 2, 3, 4, 5, 10, 20, 30, 40, 50, 100, 200, 300, 400, 500, 1000, 2000, 3000, 4000, 5000, 10_000, 20_000,
   30_000, 40_000, 50_000,
 ];

@@ -61,13 +61,14 @@ export async function superviseWorkers(options: SuperviseOptions): Promise<numbe
       shutdown.abort();
     },
   });
-  const controlMetrics = createControlMetrics(registry);
+  const controlMetrics = createControlMetrics(registry, io.clock);
   const resolver = createHostResolver(config.dnsServers, config.dnsTtl);
+  const { calls } = controlMetrics;
   const asked = (client: ControlClient) => controlMetrics.resolver(client, resolver);
-  const own = await certify(config, asked("identity"), { registry }, log, io, (material) =>
+  const own = await certify(config, asked("identity"), { registry }, log, io, calls, (material) =>
     pool.certificate(material),
   );
-  const control = createControl(config, asked, own.credentials, log, io);
+  const control = createControl(config, asked, own.credentials, log, io, calls);
   const exporting = await beginMetricsExport({ config, io, log, clientOf: control.client }, pool);
   let isReady = false;
   let adminPolicy: Watched<ServerPolicy> | undefined;

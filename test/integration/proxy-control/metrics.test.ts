@@ -91,6 +91,19 @@ describe("metrics of a pair of proxies", { skip: skipProxyPair }, () => {
     assert.equal(sizes[0]?.value, 2);
   });
 
+  test("calls to the control plane are in families of their own", async () => {
+    const series = await scrape(pair.client);
+    const ended = find(series, "control_response_total", { grpc_status: "0" });
+    assert.equal(ended.length, 1, "the certificate; streams have not ended");
+    assert.deepEqual(
+      [ended[0]!.labels.tls, ended[0]!.labels.status_code, ended[0]!.labels.classification, ended[0]!.value],
+      ["true", "200", "success", 1],
+    );
+    assert.match(ended[0]!.labels.addr!, /^127\.0\.0\.1:\d+$/);
+    const requests = find(series, "control_request_total", {});
+    assert.ok(requests[0]!.value > 3, "streams of profile, endpoints and policies too");
+  });
+
   test("metrics are packed for whoever takes that", async () => {
     const response = await fetch(`http://${pair.client.ip}:4191/metrics`, {
       headers: { "accept-encoding": "gzip" },
