@@ -95,8 +95,10 @@ export interface RetryPolicy {
   /** Inclusive ranges. */
   readonly statuses: readonly (readonly [start: number, end: number])[];
   readonly grpcCodes: ReadonlySet<number>;
-  /** Of one attempt, until its response's head. The last attempt has none. */
+  /** Of one attempt, until its response's head. */
   readonly timeoutMs: number | undefined;
+  /** The last attempt has that time too, and then fails. Default false: it has all that the route leaves. */
+  readonly limitsLastAttempt?: boolean | undefined;
   readonly backoff:
     | { readonly minMs: number; readonly maxMs: number; readonly jitterRatio: number }
     | undefined;

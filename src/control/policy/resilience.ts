@@ -28,6 +28,8 @@ export type RouteTimeouts = Readonly<Record<(typeof TIMEOUT_KEYS)[number], numbe
 export interface RetrySettings {
   readonly limit: number;
   readonly timeoutMs: number | undefined;
+  /** Whether that time ends the last attempt too. */
+  readonly limitsLastAttempt?: boolean;
   /** Undefined: not said. */
   readonly statusRanges: readonly { readonly start: number; readonly end: number }[] | undefined;
   readonly grpc: ReadonlySet<GrpcCondition> | undefined;
@@ -165,12 +167,13 @@ function isGrpcRetry({ limit, statusRanges, grpc }: RetrySettings): boolean {
   return grpc !== undefined || statusRanges === undefined;
 }
 
-function sharedRetry({ limit, timeoutMs, nonIdempotent, budgetRatio }: RetrySettings) {
+function sharedRetry({ limit, timeoutMs, limitsLastAttempt, nonIdempotent, budgetRatio }: RetrySettings) {
   return {
     maxRetries: limit,
     maxRequestBytes: RETRY_BYTES_MAX,
     backoff: { minBackoff: encodeDuration(25), maxBackoff: encodeDuration(250), jitterRatio: 1 },
     ...(timeoutMs && { timeout: encodeDuration(timeoutMs) }),
+    ...(limitsLastAttempt && { limitsLastAttempt }),
     ...(nonIdempotent && { nonIdempotent }),
     ...(budgetRatio !== undefined && {
       budget: {

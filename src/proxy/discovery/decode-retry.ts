@@ -37,6 +37,7 @@ function common(message: HttpRoute_Retry | GrpcRoute_Retry) {
     maxRequestBytes: message.maxRequestBytes,
     timeoutMs: tryDurationMs(message.timeout),
     backoff: message.backoff && decodeBackoff(message.backoff, "a retry's backoff"),
+    limitsLastAttempt: message.limitsLastAttempt,
     repeatsAnyMethod: message.nonIdempotent,
     budget: message.budget && tryDecodeBudget(message.budget),
   };

@@ -75,21 +75,27 @@ export class Retries implements AttemptHook {
     if (budget) exchange.onDone.push(() => budget.deposit(deps.clock.monotonic()));
   }
 
-  /** An attempt begins. Its time ends with the response's head; the last attempt has all the time that the route leaves. */
+  /** An attempt begins. Its time ends with the response's head; that of the last one only where the policy says so. */
   begin(): void {
-    const { timeoutMs } = this.#options.policy;
-    if (timeoutMs === undefined || this.#left === 0 || !this.#isMethodRepeatable) return;
-    this.#timer = this.#deps.clock.schedule(timeoutMs, () => {
-      this.#timer = undefined;
-      const { exchange } = this.#options;
-      const attempt = { status: 0, grpcStatus: -1, errorCode: "RESPONSE_HEADERS_TIMEOUT" };
-      const again = this.#canResend(true) ? this.#take(0, attempt) : undefined;
-      if (!again) return;
+    const { timeoutMs, limitsLastAttempt } = this.#options.policy;
+    if (timeoutMs === undefined) return;
+    if (!limitsLastAttempt && (this.#left === 0 || !this.#isMethodRepeatable)) return;
+    this.#timer = this.#deps.clock.schedule(timeoutMs, () => this.#isOverdue(timeoutMs));
+  }
+
+  #isOverdue(timeoutMs: number): void {
+    this.#timer = undefined;
+    const { exchange, policy } = this.#options;
+    const attempt = { status: 0, grpcStatus: -1, errorCode: "RESPONSE_HEADERS_TIMEOUT" };
+    const again = this.#isMethodRepeatable && this.#canResend(true) ? this.#take(0, attempt) : undefined;
+    if (again) {
       const { upstream } = exchange;
       exchange.upstream = undefined;
       upstream?.abort(tooSlow(timeoutMs));
       again();
-    });
+    } else if (policy.limitsLastAttempt) {
+      exchange.fail(tooSlow(timeoutMs));
+    }
   }
 
   responded(head: ResponseHead, trailers: Fields | undefined): (() => void) | undefined {

@@ -35,6 +35,31 @@ function setRules(mesh: Mesh, rules: readonly OutboundRule[]): void {
   });
 }
 
+/** The same, once the connections stand: what is left to do within the times is next to nothing. */
+async function warmMeshOf(
+  t: TestContext,
+  listener: RequestListener,
+  change: Partial<OutboundRule>,
+): Promise<Mesh> {
+  const mesh = await meshOf(
+    t,
+    (request, response) => {
+      if (request.url === "/warm") response.end("warm");
+      else listener(request, response);
+    },
+    {},
+  );
+  await dialRaw(t, mesh.servicePort).write(GET.replace("/", "/warm")).until("warm");
+  await mesh.client.closedCount(1);
+  mesh.client.exchanges.length = 0;
+  const rules = [rule(`${SERVICE}:80`, change)];
+  mesh.outboundPolicy.set({
+    ...mesh.outboundPolicy.current,
+    httpRoutes: [{ meta: defaultMeta("http"), hosts: [], rules }],
+  });
+  return mesh;
+}
+
 for (const limit of ["requestMs", "responseMs", "idleMs"] as const) {
   const timeouts = { ...NONE, [limit]: 50 };
 
@@ -58,26 +83,18 @@ for (const limit of ["requestMs", "responseMs", "idleMs"] as const) {
   });
 
   test(`a response that does not go on is cut after ${limit}`, async (t) => {
-    let isFirst = true;
-    const mesh = await meshOf(
+    const mesh = await warmMeshOf(
       t,
       (_request, response) => {
-        if (isFirst) return void response.end("warm");
         response.writeHead(200, { "content-length": "10" });
         response.write("five!");
       },
-      {},
+      { timeouts: { ...NONE, [limit]: 300 } },
     );
     const client = dialRaw(t, mesh.servicePort);
-    // The connections stand before the time counts: what is left to do within it is next to nothing.
-    client.write(GET);
-    await client.until("warm");
-    isFirst = false;
-    client.clear();
-    setRules(mesh, [rule(`${SERVICE}:80`, { timeouts: { ...NONE, [limit]: 300 } })]);
     client.write(GET);
     assert.match(await client.untilEnd(), /^HTTP\/1\.1 200 [\s\S]*five!$/);
-    const [, record] = await mesh.client.closedCount(2);
+    const [record] = await mesh.client.closedCount(1);
     assert.match(record!.error, /timeout 300 ms/);
   });
 }
@@ -92,7 +109,7 @@ test("an attempt that is not answered in its time is given up for another; the l
     backoff: { minMs: 1, maxMs: 2, jitterRatio: 0 },
   };
   let asked = 0;
-  const mesh = await meshOf(
+  const mesh = await warmMeshOf(
     t,
     (_request, response) => {
       asked++;
@@ -108,6 +125,25 @@ test("an attempt that is not answered in its time is given up for another; the l
   assert.equal(record!.attempts, 2);
   assert.equal(asked, 2);
   assert.deepEqual(mesh.client.violations, []);
+});
+
+test("where the policy limits the last attempt too, that one fails with 504, and so does what may not be sent again", async (t) => {
+  const retry: RetryPolicy = {
+    maxRetries: 1,
+    maxRequestBytes: 65_536,
+    statuses: [[500, 599]],
+    grpcCodes: new Set(),
+    timeoutMs: 50,
+    limitsLastAttempt: true,
+    backoff: { minMs: 1, maxMs: 2, jitterRatio: 0 },
+  };
+  const asked: (string | undefined)[] = [];
+  const mesh = await warmMeshOf(t, (request) => void asked.push(request.method), { retry });
+  await dialRaw(t, mesh.servicePort).write(GET).until("HTTP/1.1 504 ");
+  await dialRaw(t, mesh.servicePort).write(GET.replace("GET", "POST")).until("HTTP/1.1 504 ");
+  assert.deepEqual(asked, ["GET", "GET", "POST"]);
+  const [first, second] = await mesh.client.closedCount(2);
+  assert.deepEqual([first!.attempts, first!.retryOutcome, second!.attempts], [2, "limit", 1]);
 });
 
 for (const limit of ["requestMs", "responseMs", "idleMs"] as const) {

@@ -117,6 +117,7 @@ test("retry has its statuses, limits and back-off", () => {
     grpcCodes: new Set(),
     timeoutMs: 50,
     backoff: { minMs: 25, maxMs: 250, jitterRatio: 1, respectRetryAfter: false },
+    limitsLastAttempt: false,
     repeatsAnyMethod: false,
     budget: undefined,
   });

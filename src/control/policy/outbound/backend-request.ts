@@ -17,7 +17,9 @@ export function withBackendRequest(
 ): RuleTimes {
   if (!backendRequestMs) return { requestMs, retry };
   if (retry && retry.limit > 0) {
-    return { requestMs, retry: { ...retry, timeoutMs: retry.timeoutMs || backendRequestMs } };
+    // Unlike the annotation's, this time is the last attempt's too.
+    const limited = { ...retry, timeoutMs: backendRequestMs, limitsLastAttempt: true };
+    return { requestMs, retry: retry.timeoutMs ? retry : limited };
   }
   return { requestMs: Math.min(requestMs || Number.POSITIVE_INFINITY, backendRequestMs), retry };
 }

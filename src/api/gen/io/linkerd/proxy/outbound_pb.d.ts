@@ -574,6 +574,13 @@ export declare type HttpRoute_Retry = Message<"io.linkerd.proxy.outbound.HttpRou
    * @generated from field: io.linkerd.proxy.outbound.RetryBudget budget = 1001;
    */
   budget?: RetryBudget | undefined;
+
+  /**
+   * The timeout ends the last attempt too, with 504.
+   *
+   * @generated from field: bool limits_last_attempt = 1002;
+   */
+  limitsLastAttempt: boolean;
 };
 
 /**
@@ -893,6 +900,13 @@ export declare type GrpcRoute_Retry = Message<"io.linkerd.proxy.outbound.GrpcRou
    * @generated from field: io.linkerd.proxy.outbound.RetryBudget budget = 1001;
    */
   budget?: RetryBudget | undefined;
+
+  /**
+   * The timeout ends the last attempt too, with 504.
+   *
+   * @generated from field: bool limits_last_attempt = 1002;
+   */
+  limitsLastAttempt: boolean;
 };
 
 /**
