@@ -20,7 +20,7 @@ import type { WorkerBirth } from "../../src/proxy/workers/messages.ts";
 import { spawnProxyWorker } from "../../src/proxy/workers/spawn.ts";
 import { type FakeCall, type FakeControlPlane, startFakeControlPlane } from "./fake-control-plane.ts";
 import { freePort } from "./free-port.ts";
-import { ROOT } from "./run-process.ts";
+import { BUILT_ENTRY, ROOT, startProcess } from "./run-process.ts";
 import { createTestMeshCa, type TestMeshCa } from "./test-mesh-ca.ts";
 
 export const CLIENT_IDENTITY = "client.demo.serviceaccount.identity.meshctl.cluster.local";
@@ -64,6 +64,8 @@ export interface ProxyPairOptions {
   readonly serverEnv?: Readonly<Record<string, string>>;
   /** Threads of the server's proxy; 1 by default: this thread. */
   readonly serverWorkers?: number;
+  /** Processes of the built program instead of this one. */
+  readonly built?: boolean;
 }
 
 /** @returns once both proxies accept connections */
@@ -148,6 +150,7 @@ export async function startProxyPair(options: ProxyPairOptions): Promise<ProxyPa
     const env = Object.fromEntries(
       Object.entries(variables).map(([name, value]) => [`MESHCTL_PROXY_${name}`, value]),
     );
+    if (options.built) return startBuilt(a, env);
     const stop = new AbortController();
     const ready = Promise.withResolvers<void>();
     let text = "";
@@ -173,6 +176,19 @@ export async function startProxyPair(options: ProxyPairOptions): Promise<ProxyPa
       },
     };
   }
+}
+
+async function startBuilt(ip: string, env: Readonly<Record<string, string>>): Promise<RunningProxy> {
+  const running = startProcess(process.execPath, [BUILT_ENTRY, "proxy"], { env });
+  await running.waitFor(/accepting connections/);
+  return {
+    ip,
+    stderr: running.stderr,
+    async stop() {
+      running.child.kill("SIGTERM");
+      return (await running.done).exitCode ?? -1;
+    },
+  };
 }
 
 function speakForMesh(
