@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { MeshError, systemErrorCode } from "../base/error.ts";
+import type { ConnectionLimit } from "./connection-limit.ts";
 import type { SocketTuning } from "./socket-tuning.ts";
 import { removeStaleSocket } from "./stale-socket.ts";
 
@@ -7,6 +8,8 @@ export type ListenTarget = { readonly host: string; readonly port: number } | { 
 
 export interface ListenOptions {
   readonly tuning?: SocketTuning | undefined;
+  /** Bounds the connections that are open; those of all listeners that share it. */
+  readonly limit?: ConnectionLimit | undefined;
   /** Connections that may wait to be accepted, count; undefined: 511. */
   readonly backlog?: number | undefined;
   /** Others may listen on the same port; the kernel spreads connections over all of them. */
@@ -35,7 +38,7 @@ export async function listen(
   target: ListenTarget,
   what: string,
   onConnection: (socket: Socket) => void,
-  { tuning, backlog, reusePort }: ListenOptions = {},
+  { tuning, limit, backlog, reusePort }: ListenOptions = {},
 ): Promise<Listener> {
   if ("path" in target) await removeStaleSocket(target.path);
   const waiting: Socket[] = [];
@@ -48,6 +51,7 @@ export async function listen(
     ...(keepAliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: keepAliveMs }),
   };
   const server = createServer(options, (socket) => {
+    if (limit && !limit.admit(socket)) return;
     tuning?.adjust?.(socket);
     // For life: between two owners, or while nobody has anything to lose yet, an error must not end the process.
     socket.on("error", ignoreError);

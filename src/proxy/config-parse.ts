@@ -98,6 +98,7 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
       poolIdleTimeoutMs: reader.durationMs("INBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT", 3000),
       maxIdleConnections: reader.count("MAX_IDLE_CONNS_PER_ENDPOINT", 10_000),
       maxInFlight: reader.count("INBOUND_MAX_IN_FLIGHT", 100_000),
+      maxConnections: reader.optionalCount("INBOUND_MAX_CONNECTIONS"),
       queueCapacity: reader.count("INBOUND_HTTP_QUEUE_CAPACITY", 10_000),
       failfastTimeoutMs: reader.durationMs("INBOUND_HTTP_FAILFAST_TIMEOUT", 1000),
       sockets: readSockets(reader, "INBOUND"),
@@ -122,6 +123,7 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
       poolIdleTimeoutMs: reader.durationMs("OUTBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT", 3000),
       maxIdleConnections: reader.count("OUTBOUND_MAX_IDLE_CONNS_PER_ENDPOINT", 10_000),
       maxInFlight: reader.count("OUTBOUND_MAX_IN_FLIGHT", 100_000),
+      maxConnections: reader.optionalCount("OUTBOUND_MAX_CONNECTIONS"),
       // Whom an ingress answers is outside: no word about the inside of the mesh unless it is asked for.
       disableInformationalHeaders: reader.boolean("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS", ingressMode),
       ingressMode,

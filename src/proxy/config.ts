@@ -35,6 +35,8 @@ export interface ProxyConfig {
     readonly poolIdleTimeoutMs: number;
     readonly maxIdleConnections: number;
     readonly maxInFlight: number;
+    /** Connections that may be open at once; undefined: as many as the process may have descriptors. */
+    readonly maxConnections: number | undefined;
     /** Requests that may wait for a connection to the application, and how long; beyond it they are answered here. */
     readonly queueCapacity: number;
     readonly failfastTimeoutMs: number;
@@ -65,6 +67,8 @@ export interface ProxyConfig {
     readonly poolIdleTimeoutMs: number;
     readonly maxIdleConnections: number;
     readonly maxInFlight: number;
+    /** Connections that may be open at once; undefined: as many as the process may have descriptors. */
+    readonly maxConnections: number | undefined;
     readonly disableInformationalHeaders: boolean;
     /** The application is an ingress: requests name their service in `l5d-dst-override`. */
     readonly ingressMode: boolean;

@@ -7,6 +7,7 @@ import {
   loadOriginalDestinationReader,
   type OriginalDestinationReader,
 } from "../../net/original-destination.ts";
+import { limitConnections } from "../accept/limit-connections.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
 import { limitInFlight } from "../layers/limit-in-flight.ts";
 import { createRescue } from "../layers/rescue.ts";
@@ -33,6 +34,7 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
 
   const listenOptions: ListenOptions = {
     tuning: deps.sockets?.inbound.accept,
+    limit: limitConnections("inbound", deps),
     backlog: config.inbound.sockets.backlog,
     reusePort: deps.shared !== undefined,
   };

@@ -8,6 +8,7 @@ import {
 import { LiveTransport } from "../../observe/live-exchange.ts";
 import { isOwnHost } from "../../policy/authorize.ts";
 import { type Accepted, clientAddress, releaseTransport } from "../accept/accepted.ts";
+import { limitConnections } from "../accept/limit-connections.ts";
 import type { Gateway, OutboundTarget, ProxyDependencies } from "../dependencies.ts";
 import { isFallback } from "../discovery/merge-policy.ts";
 import { limitInFlight } from "../layers/limit-in-flight.ts";
@@ -40,6 +41,7 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide & { read
 
   const listenOptions: ListenOptions = {
     tuning: deps.sockets?.outbound.accept,
+    limit: limitConnections("outbound", deps),
     backlog: config.outbound.sockets.backlog,
     reusePort: deps.shared !== undefined,
   };

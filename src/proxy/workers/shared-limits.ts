@@ -6,6 +6,8 @@ export interface SharedMemory {
   readonly buckets: SharedBucketsMemory;
   readonly inboundInFlight: SharedArrayBuffer;
   readonly outboundInFlight: SharedArrayBuffer;
+  readonly inboundConnections: SharedArrayBuffer;
+  readonly outboundConnections: SharedArrayBuffer;
 }
 
 /** What a worker makes of it. */
@@ -13,6 +15,8 @@ export interface SharedLimits {
   readonly buckets: SharedBuckets;
   readonly inboundInFlight: InFlightCount;
   readonly outboundInFlight: InFlightCount;
+  readonly inboundConnections: InFlightCount;
+  readonly outboundConnections: InFlightCount;
 }
 
 export function createSharedMemory(): SharedMemory {
@@ -20,6 +24,8 @@ export function createSharedMemory(): SharedMemory {
     buckets: createSharedBucketsMemory(),
     inboundInFlight: new SharedArrayBuffer(4),
     outboundInFlight: new SharedArrayBuffer(4),
+    inboundConnections: new SharedArrayBuffer(4),
+    outboundConnections: new SharedArrayBuffer(4),
   };
 }
 
@@ -28,5 +34,7 @@ export function openSharedLimits(memory: SharedMemory): SharedLimits {
     buckets: new SharedBuckets(memory.buckets),
     inboundInFlight: new SharedCount(memory.inboundInFlight),
     outboundInFlight: new SharedCount(memory.outboundInFlight),
+    inboundConnections: new SharedCount(memory.inboundConnections),
+    outboundConnections: new SharedCount(memory.outboundConnections),
   };
 }
