@@ -7,7 +7,7 @@ const load = (module: Promise<{ readonly command: Command }>): Promise<Command> 
 
 export const command: Command = {
   name: "control-plane",
-  summary: "what proxies ask: identity, and controller (discovery, policy, injector)",
+  summary: "the processes that proxies ask: identity, and controller (discovery, policy, injector)",
   description:
     "With --from, both in one process, over a directory of YAML files instead of Kubernetes: Services, ExternalWorkloads, " +
     "EndpointSlices, policies, routes. LISTEN_HOST is the address to bind (default ::).",

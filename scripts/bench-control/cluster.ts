@@ -10,6 +10,8 @@ const FILLING = 20;
 export class BenchCluster {
   readonly #client: KubeClient;
   readonly #slices: KubeObject[] = [];
+  /** The last change of each Service. */
+  readonly #changing = new Map<number, Promise<void>>();
 
   constructor(client: KubeClient) {
     this.#client = client;
@@ -36,8 +38,15 @@ export class BenchCluster {
     await Promise.all(Array.from({ length: FILLING }, worker));
   }
 
-  /** Puts an endpoint more into a Service's slice, or takes it out again. */
-  async change(service: number, marker: number | undefined): Promise<void> {
+  /** Puts an endpoint more into a Service's slice, or takes it out again; changes of one Service wait for each other. */
+  change(service: number, marker: number | undefined): Promise<void> {
+    const before = this.#changing.get(service) ?? Promise.resolve();
+    const change = before.then(() => this.#put(service, marker));
+    this.#changing.set(service, change);
+    return change;
+  }
+
+  async #put(service: number, marker: number | undefined): Promise<void> {
     const slice = this.#slices[service]!;
     const endpoints = slice.endpoints.filter((endpoint: { targetRef?: object }) => endpoint.targetRef);
     if (marker !== undefined) endpoints.push({ addresses: [markerIp(marker)], conditions: { ready: true } });

@@ -10,6 +10,7 @@ export const INJECTOR_TLS_SECRET_NAME = "meshctl-injector-k8s-tls";
 
 export const PROXY_CONTAINER = "meshctl-proxy";
 export const INIT_CONTAINER = "meshctl-init";
+export const DEBUG_CONTAINER = "meshctl-debug";
 export const IDENTITY_SERVICE = "meshctl-identity";
 export const DESTINATION_SERVICE = "meshctl-dst";
 export const POLICY_SERVICE = "meshctl-policy";

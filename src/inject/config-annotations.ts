@@ -5,7 +5,7 @@ import { INBOUND_POLICIES, PULL_POLICIES } from "../values/choices.ts";
 import { parsePortRanges } from "../values/port-ranges.ts";
 import { tryParseQuantity } from "../values/quantity.ts";
 import type { ProxyInitValues, ProxyValues, Values } from "../values/values.ts";
-import { type PodSettings, settingsFromValues } from "./pod-settings.ts";
+import { type DebugSettings, type PodSettings, settingsFromValues } from "./pod-settings.ts";
 
 /** One annotation `config.meshctl.io/<name>`. */
 interface ConfigAnnotation {
@@ -128,6 +128,16 @@ const CONFIG_ANNOTATIONS: readonly ConfigAnnotation[] = [
     "proxy-metrics-hostname-labels",
     boolean((settings, on) => ({ ...settings, metricsHostnameLabels: on })),
   ),
+  inherited(
+    "enable-debug-sidecar",
+    boolean((settings, isEnabled) => withDebug(settings, { isEnabled })),
+  ),
+  own("debug-image", (settings, image) => (image === "" ? undefined : withDebug(settings, { image }))),
+  own("debug-image-version", (settings, version) => withDebug(settings, { version })),
+  own(
+    "debug-image-pull-policy",
+    choice(PULL_POLICIES, (settings, pullPolicy) => withDebug(settings, { pullPolicy })),
+  ),
   own(
     "enable-gateway",
     boolean((settings, on) => ({ ...settings, gateway: on })),
@@ -213,6 +223,10 @@ function own(name: string, apply: Apply): ConfigAnnotation {
 
 function withProxy(settings: PodSettings, change: Partial<ProxyValues>): PodSettings {
   return { ...settings, values: { ...settings.values, proxy: { ...settings.values.proxy, ...change } } };
+}
+
+function withDebug(settings: PodSettings, change: Partial<DebugSettings>): PodSettings {
+  return { ...settings, debug: { ...settings.debug, ...change } };
 }
 
 function withInit(settings: PodSettings, change: Partial<ProxyInitValues>): PodSettings {

@@ -1,4 +1,4 @@
-import { INIT_CONTAINER, PROXY_CONTAINER, TOKEN_AUDIENCE } from "../base/names.ts";
+import { DEBUG_CONTAINER, INIT_CONTAINER, PROXY_CONTAINER, TOKEN_AUDIENCE } from "../base/names.ts";
 import type { PodSettings } from "./pod-settings.ts";
 import type { PodSpec } from "./pod-spec.ts";
 import { END_ENTITY_DIR, proxyEnv, TOKEN_DIR, TOKEN_NAME } from "./proxy-env.ts";
@@ -142,6 +142,37 @@ export function initContainer(settings: PodSettings): Record<string, unknown> {
     ...(needsLockFile(settings) ? { volumeMounts: [{ name: XTABLES_VOLUME, mountPath: "/run" }] } : {}),
   };
 }
+
+/**
+ * A container in which somebody looks at the pod's network: `kubectl exec -it POD -c meshctl-debug -- node`. An image of one's own
+ * (`debug-image`) runs as it likes, with what its tools need; ours waits.
+ */
+export function debugContainer({ values, debug }: PodSettings): Record<string, unknown> {
+  const { image, uid } = values.proxy;
+  const isOwnImage = debug.image === "";
+  return {
+    name: DEBUG_CONTAINER,
+    image: isOwnImage
+      ? imageReference({ ...image, version: debug.version || image.version })
+      : imageReference({ name: debug.image, version: debug.version }),
+    imagePullPolicy: debug.pullPolicy || image.pullPolicy,
+    ...(isOwnImage && {
+      command: ["node", "-e", "process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 2 ** 30)"],
+      securityContext: {
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ["ALL"] },
+        readOnlyRootFilesystem: true,
+        runAsNonRoot: true,
+        // Not the proxy's, whose connections nobody redirects.
+        runAsUser: uid === NOBODY ? NOBODY - 1 : NOBODY,
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+    }),
+    terminationMessagePolicy: "FallbackToLogsOnError",
+  };
+}
+
+const NOBODY = 65_534;
 
 /** `name:tag`; a name that already has a tag or digest stands as it is when no tag is given. */
 export function imageReference(image: { readonly name: string; readonly version: string }): string {

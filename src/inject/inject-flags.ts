@@ -29,6 +29,14 @@ export const INJECT_ONLY_FLAGS: readonly { readonly flag: ValueFlag["flag"]; rea
     },
     {
       flag: {
+        name: "enable-debug-sidecar",
+        type: "boolean",
+        summary: "add a container for looking at the pod's network",
+      },
+      annotation: `${CONFIG_PREFIX}enable-debug-sidecar`,
+    },
+    {
+      flag: {
         name: "access-log",
         type: "string",
         placeholder: "FORMAT",

@@ -16,7 +16,7 @@ import {
   INHERITED_KEYS,
   OPAQUE_PORTS_ANNOTATION,
 } from "./config-annotations.ts";
-import { initContainer, proxyContainer, proxyVolumes } from "./containers.ts";
+import { debugContainer, initContainer, proxyContainer, proxyVolumes } from "./containers.ts";
 import { clashes, effectiveInject, type InjectMode, type InjectReason, injectReasons } from "./decision.ts";
 import { opaquePortsForPod, opaquePortsForService } from "./opaque-ports.ts";
 import { annotationsOf, podSpecOf } from "./pod-spec.ts";
@@ -100,6 +100,9 @@ export function injectPod(request: InjectRequest): { patch: JsonPatchOperation[]
     ...(!spec.volumes ? [{ op: "add" as const, path: "/spec/volumes", value: [] }] : []),
     ...proxyVolumes(settings).map((value) => ({ op: "add" as const, path: "/spec/volumes/-", value })),
   ];
+  if (settings.debug.isEnabled) {
+    patch.push({ op: "add", path: "/spec/containers/-", value: debugContainer(settings) });
+  }
   const first: Record<string, unknown>[] = [];
   if (proxy.capture === "transparent") first.push(initContainer(settings));
   if (proxy.nativeSidecar) {

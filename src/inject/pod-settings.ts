@@ -19,6 +19,15 @@ export interface PodSettings {
   /** Share of the machine's cores, 0 < r < 1. */
   readonly cpuRatioLimit: number | undefined;
   readonly ephemeralStorage: { readonly request: string; readonly limit: string };
+  readonly debug: DebugSettings;
+}
+
+/** A container beside the application, with tools to look at its traffic. Empty texts: the proxy's image, and its pull policy. */
+export interface DebugSettings {
+  readonly isEnabled: boolean;
+  readonly image: string;
+  readonly version: string;
+  readonly pullPolicy: string;
 }
 
 /** The settings of a pod without annotations. */
@@ -35,5 +44,6 @@ export function settingsFromValues(values: Values): PodSettings {
     waitBeforeExitSeconds: 0,
     cpuRatioLimit: undefined,
     ephemeralStorage: { request: "", limit: "" },
+    debug: { isEnabled: false, image: "", version: "", pullPolicy: "" },
   };
 }

@@ -3,6 +3,7 @@ import {
   COMPONENT_LABEL,
   CONTROL_PLANE_NS_LABEL,
   CREATED_BY_ANNOTATION,
+  DEBUG_CONTAINER,
   INIT_CONTAINER,
   INJECT_ANNOTATION,
   OWNER_LABEL_PREFIX,
@@ -23,6 +24,7 @@ export interface UninjectorOptions {
 }
 
 const CONTROL_PLANE_LABEL = "meshctl.io/is-control-plane";
+const INJECTED: ReadonlySet<string> = new Set([PROXY_CONTAINER, INIT_CONTAINER, DEBUG_CONTAINER]);
 const STAMPED = [CREATED_BY_ANNOTATION, PROXY_VERSION_ANNOTATION, TRUST_ROOT_ANNOTATION];
 
 /**
@@ -69,8 +71,7 @@ function uninjectWorkload(
   if (isTree(labels) && labels[COMPONENT_LABEL] !== undefined) return target.object;
   let object = withoutMetadata(target, templatePath, options);
   const specPath = [...templatePath, "spec"];
-  const isOurs = (item: unknown) =>
-    isTree(item) && (item.name === PROXY_CONTAINER || item.name === INIT_CONTAINER);
+  const isOurs = (item: unknown) => isTree(item) && typeof item.name === "string" && INJECTED.has(item.name);
   const isOurVolume = (item: unknown) => isTree(item) && INJECTED_VOLUMES.includes(item.name as string);
   object = withoutItems(target, object, [...specPath, "containers"], isOurs);
   object = withoutItems(target, object, [...specPath, "initContainers"], isOurs);

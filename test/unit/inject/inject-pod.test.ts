@@ -486,3 +486,33 @@ test("a proxy's version is the installation's for its own image, and the tag for
   assert.equal(versionOf({}), "1.2.3");
   assert.equal(versionOf({ "config.meshctl.io/proxy-version": "1.1.0" }), "1.1.0");
 });
+
+test("a debug container is added on request, with the proxy's image or one of its own", () => {
+  const debugOf = (annotations: Record<string, string>, space: Record<string, string> = {}) =>
+    inject({
+      pod: pod({ "meshctl.io/inject": "enabled", ...annotations }),
+      namespace: namespace(space),
+    }).result.spec.containers.find(({ name }: Container) => name === "meshctl-debug");
+  const on = { "config.meshctl.io/enable-debug-sidecar": "true" };
+  assert.equal(debugOf({}), undefined);
+  assert.equal(debugOf({ "config.meshctl.io/enable-debug-sidecar": "false" }, on), undefined);
+  const own = debugOf({}, on);
+  assert.equal(own.image, proxyOf(inject({ pod: pod({ "meshctl.io/inject": "enabled" }) }).result).image);
+  assert.notEqual(own.securityContext.runAsUser, VALUES.proxy.uid);
+  const other = debugOf({
+    ...on,
+    "config.meshctl.io/debug-image": "example/netshoot",
+    "config.meshctl.io/debug-image-version": "v1",
+    "config.meshctl.io/debug-image-pull-policy": "Always",
+  });
+  assert.deepEqual(other, {
+    name: "meshctl-debug",
+    image: "example/netshoot:v1",
+    imagePullPolicy: "Always",
+    terminationMessagePolicy: "FallbackToLogsOnError",
+  });
+  const { report } = inject({
+    pod: pod({ "meshctl.io/inject": "enabled", "config.meshctl.io/debug-image-pull-policy": "Sometimes" }),
+  });
+  assert.match(report.warnings.join(), /debug-image-pull-policy: "Sometimes" is malformed/);
+});
