@@ -126,7 +126,7 @@ export const registry: VerbRegistry = {
       load: () => import("./proxy-init.ts"),
     },
     "control-plane": {
-      summary: "what proxies ask: identity, and controller (discovery, policy, injector)",
+      summary: "the processes that proxies ask: identity, and controller (discovery, policy, injector)",
       group: "Processes of the mesh",
       daemon: true,
       load: () => import("./control-plane.ts"),
