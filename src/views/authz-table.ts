@@ -15,7 +15,7 @@ export function authzTables(rows: readonly AuthzView[]): readonly TableContent[]
   if (rows.length === 0) return [];
   const left = ["ROUTE", "SERVER", "AUTHORIZATION"].map((header): Column => ({ header, align: "left" }));
   const right = ["UNAUTHORIZED", "SUCCESS", "RPS", "LATENCY_P50", "LATENCY_P95", "LATENCY_P99"].map(
-    (header): Column => ({ header, align: "right" }),
+    (header): Column => ({ header, align: "right", ...(header.startsWith("LATENCY") ? { rank: 1 } : {}) }),
   );
   return [
     {

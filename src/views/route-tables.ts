@@ -186,6 +186,20 @@ function tables(
 function columnsOf(left: readonly string[], right: readonly string[]): readonly Column[] {
   return [
     ...left.map((header): Column => ({ header, align: "left" })),
-    ...right.map((header): Column => ({ header, align: "right" })),
+    ...right.map((header): Column => ({ header, align: "right", ...rankOf(header) })),
   ];
+}
+
+/** What goes first where a screen has no room (see Column). */
+const RANKS: Readonly<Record<string, number>> = {
+  LATENCY_P95: 1,
+  LATENCY_P50: 2,
+  LATENCY_P99: 3,
+  RETRIES: 4,
+  TIMEOUTS: 5,
+};
+
+function rankOf(header: string): Pick<Column, "rank"> {
+  const rank = RANKS[header];
+  return rank === undefined ? {} : { rank };
 }
