@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -58,7 +59,26 @@ spec:
   requiredAuthenticationRefs: [{ kind: ServiceAccount, name: client }]
 `;
 
-test("two machines are meshed from a directory of YAML: mutual TLS, a denial, and a permission, without Kubernetes", {
+const EGRESS = (trafficPolicy: string) => `
+apiVersion: policy.meshctl.io/v1alpha1
+kind: EgressNetwork
+metadata: { name: all, namespace: ${NAMESPACE} }
+spec: { trafficPolicy: ${trafficPolicy} }
+`;
+
+/** One path may leave although the rest may not. */
+const ROUTE = (port: number) => `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: open, namespace: ${NAMESPACE} }
+spec:
+  parentRefs: [{ group: policy.meshctl.io, kind: EgressNetwork, name: all, port: ${port} }]
+  rules:
+    - matches: [{ path: { type: PathPrefix, value: /open } }]
+      backendRefs: [{ group: policy.meshctl.io, kind: EgressNetwork, name: all, port: ${port} }]
+`;
+
+test("two machines are meshed from a directory of YAML: mutual TLS, a denial, a permission, and traffic out of the mesh, without Kubernetes", {
   skip,
 }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "meshctl-mesh-"));
@@ -85,7 +105,7 @@ test("two machines are meshed from a directory of YAML: mutual TLS, a denial, an
       "--destination-port=0",
       "--policy-port=0",
       "--admin-port=0",
-      "--cluster-networks=127.0.0.0/8",
+      `--cluster-networks=${net}.0/24`,
     ],
     { env: { LISTEN_HOST: "127.0.0.1" } },
   );
@@ -178,6 +198,36 @@ test("two machines are meshed from a directory of YAML: mutual TLS, a denial, an
   await took("its end", () => rm(file("allowed.yaml")), "403");
   // Nobody in plaintext gets past a denial either.
   assert.equal((await fetch(`http://${serverA}:8080/`)).status, 403);
+
+  // Outside the cluster's networks: everything, until an EgressNetwork says otherwise.
+  const outside = http.createServer((_request, response) => response.end("outside"));
+  outside.listen(0, `127.${randomInt(64, 250)}.250.1`);
+  await once(outside, "listening");
+  t.after(() => outside.close());
+  const { address, port: outsidePort } = outside.address() as AddressInfo;
+  const askOutside = async (path: string): Promise<string> => {
+    const request = http.request({
+      host: clientB,
+      port: 4140,
+      path: `http://${address}:${outsidePort}${path}`,
+    });
+    request.end();
+    const [response] = (await once(request, "response")) as [http.IncomingMessage];
+    let text = "";
+    for await (const chunk of response) text += chunk;
+    return `${response.statusCode} ${text}`;
+  };
+  const becomes = (what: string, path: string, status: string) =>
+    until(what, async () => (await askOutside(path)).startsWith(status));
+  assert.equal(await askOutside("/"), "200 outside");
+  await writeFile(file("egress.yaml"), EGRESS("Deny"));
+  await becomes("the denial of egress", "/", "403");
+  await writeFile(file("route.yaml"), ROUTE(outsidePort));
+  await becomes("the route out", "/open", "200");
+  assert.match(await askOutside("/"), /^403 /);
+  await writeFile(file("egress.yaml"), EGRESS("Allow"));
+  await becomes("the permission of egress", "/", "200");
+
   plane.child.kill("SIGTERM");
   assert.equal((await plane.done).exitCode, 0);
 });
