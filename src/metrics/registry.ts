@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { encodeLabels, encodePromText, type PromFamily, type PromSample } from "../wire/prom-text.ts";
+import { encodeLabels, encodePromHead, encodePromSample, PROM_END } from "../wire/prom-text.ts";
 import { Series } from "./series.ts";
 
 /** Label names and values, in the order in which they are written. */
@@ -63,6 +63,11 @@ export interface Registry {
   onScrape(collect: () => void): void;
   /** Everything in the Prometheus text format. */
   render(): string;
+  /**
+   * The same with a pause after every few series, for processes that have something else to do. Two that ask at once get one
+   * answer.
+   */
+  renderInTurns(pause: () => Promise<unknown>): Promise<string>;
   /** What can appear, whether or not it has series by now. */
   describe(): readonly FamilyDescription[];
 }
@@ -140,6 +145,26 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
   };
 
+  function* parts(): Generator<string> {
+    for (const collect of collectors) collect();
+    dropIdle();
+    for (const family of families.values()) {
+      yield* renderFamily(family, [...family.buckets.map(String), "+Inf"]);
+    }
+    yield PROM_END;
+  }
+
+  /** Whoever asks while it runs gets the same: collectors must not change what is being read. */
+  let rendering: Promise<string> | undefined;
+  const inTurns = async (pause: () => Promise<unknown>): Promise<string> => {
+    const text: string[] = [];
+    for (const part of parts()) {
+      text.push(part);
+      await pause();
+    }
+    return text.join("");
+  };
+
   return {
     counter(name, help, labels = []) {
       const of = declare({ name, help, type: "counter", buckets: [], labels });
@@ -170,32 +195,48 @@ export function createRegistry(options: RegistryOptions): Registry {
       collectors.push(collect);
     },
     render() {
-      for (const collect of collectors) collect();
-      dropIdle();
-      return encodePromText([...families.values()].map(toProm));
+      let text = "";
+      for (const part of parts()) text += part;
+      return text;
+    },
+    renderInTurns(pause) {
+      rendering ??= inTurns(pause).finally(() => {
+        rendering = undefined;
+      });
+      return rendering;
     },
     describe: () => [...families.values()],
   };
 }
 
-function toProm(family: Family): PromFamily {
-  return { ...family, samples: samplesOf(family) };
+/** Series between two pauses of `renderInTurns`: some milliseconds' worth. */
+const SERIES_A_TURN = 100;
+
+/** A family as text, a part at a time. Of what the families of a proxy can grow to, most is the buckets of histograms. */
+function* renderFamily(family: Family, bounds: readonly string[]): Generator<string> {
+  const { name } = family;
+  let part = encodePromHead(family);
+  let count = 0;
+  for (const series of family.series.values()) {
+    part += series.counts
+      ? renderHistogram(name, series, bounds)
+      : encodePromSample(name, series.labels, series.value);
+    if (++count % SERIES_A_TURN !== 0) continue;
+    yield part;
+    part = "";
+  }
+  if (count > 0) yield part;
 }
 
-function* samplesOf(family: Family): Generator<PromSample> {
-  for (const series of family.series.values()) {
-    if (!series.counts) {
-      yield { labels: series.labels, value: series.value };
-      continue;
-    }
-    const prefix = series.labels === "" ? "" : `${series.labels},`;
-    let total = 0;
-    for (let index = 0; index < series.counts.length; index++) {
-      total += series.counts[index]!;
-      const bound = family.buckets[index];
-      yield { suffix: "_bucket", labels: `${prefix}le="${bound ?? "+Inf"}"`, value: total };
-    }
-    yield { suffix: "_sum", labels: series.labels, value: series.value };
-    yield { suffix: "_count", labels: series.labels, value: total };
+function renderHistogram(name: string, { labels, counts, value }: Series, bounds: readonly string[]): string {
+  const bucket = `${name}_bucket{${labels === "" ? "" : `${labels},`}le="`;
+  let text = "";
+  let total = 0;
+  for (let index = 0; index < counts!.length; index++) {
+    total += counts![index]!;
+    text += `${bucket}${bounds[index]}"} ${total}\n`;
   }
+  return (
+    text + encodePromSample(`${name}_sum`, labels, value) + encodePromSample(`${name}_count`, labels, total)
+  );
 }

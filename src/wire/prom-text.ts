@@ -1,44 +1,28 @@
-/** One metric family, ready to be written. */
-export interface PromFamily {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly samples: Iterable<PromSample>;
-}
-
-export interface PromSample {
-  /** After the family's name: `_bucket`, `_sum`, `_count`, or nothing. */
-  readonly suffix?: string;
-  /** As `encodeLabels` gives them, without braces: `direction="inbound",tls="true"`. */
-  readonly labels: string;
-  readonly value: number;
-}
-
-export const PROM_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
 /**
- * Families in the Prometheus text format, with `# EOF` at the end as linkerd2-proxy writes it. A family without samples
- * is left out.
+ * The Prometheus text format.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
-export function encodePromText(families: Iterable<PromFamily>): string {
-  const parts: string[] = [];
-  for (const family of families) {
-    let headed = false;
-    for (const sample of family.samples) {
-      if (!headed) {
-        parts.push(
-          `# HELP ${family.name} ${escapeHelp(family.help)}\n# TYPE ${family.name} ${family.type}\n`,
-        );
-        headed = true;
-      }
-      const labels = sample.labels === "" ? "" : `{${sample.labels}}`;
-      parts.push(`${family.name}${sample.suffix ?? ""}${labels} ${encodePromNumber(sample.value)}\n`);
-    }
-  }
-  parts.push("# EOF\n");
-  return parts.join("");
+export const PROM_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** What linkerd2-proxy writes at the end. */
+export const PROM_END = "# EOF\n";
+
+export interface PromHead {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+}
+
+/** The lines before a family's samples. */
+export function encodePromHead({ name, help, type }: PromHead): string {
+  return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
+}
+
+/** One line. @param labels as `encodeLabels` gives them, without braces */
+export function encodePromSample(name: string, labels: string, value: number): string {
+  const number = encodePromNumber(value);
+  return labels === "" ? `${name} ${number}\n` : `${name}{${labels}} ${number}\n`;
 }
 
 /** Labels in the order given. An empty value stays, as upstream renders its optional labels. */

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import { registerProcessMetrics } from "../../metrics/process-metrics.ts";
@@ -104,7 +105,7 @@ export function createObservability(options: ObservabilityOptions): Observabilit
     balancers,
     version,
     identity,
-    readMetrics: () => registry.render(),
+    readMetrics: () => registry.renderInTurns(setImmediate),
     readStats: (windowMs) => windows.reply(windowMs),
     readRecords: (query) => readRing(ring, query),
   };

@@ -13,7 +13,7 @@ const OF_THE_PROCESS = /^(process_|proxy_)/;
 const OF_A_SET = /_balancer_((p2c_)?endpoints|queue_gate_\w+_seconds)$/;
 
 /**
- * One exposition of a pod out of those of its threads, as `encodePromText` writes them: series of the same name and labels are
+ * One exposition of a pod out of those of its threads, as registries render them: series of the same name and labels are
  * added up, buckets of histograms too.
  *
  * @param texts the main thread's first: metrics of the process count from it alone

@@ -97,6 +97,38 @@ test("a histogram takes what was sorted elsewhere", () => {
   assert.match(text, /^sizes_sum\{k="a"\} 6100$/m);
 });
 
+test("a registry renders in turns what it renders at once, and leaves out families without series", async () => {
+  const registry = createRegistry({ clock: new FakeClock() });
+  registry.counter("empty_total", "None", ["k"]);
+  const counter = registry.counter("c_total", "C", ["k"]);
+  for (let k = 0; k < 250; k++) counter.add(1, { k });
+  registry.histogram("h", "H", [1]).observe(2);
+  let pauses = 0;
+  const text = await registry.renderInTurns(async () => {
+    pauses++;
+  });
+  assert.equal(text, registry.render());
+  assert.equal(pauses, 5, "three for the counter, one for the histogram, one for the end");
+  assert.doesNotMatch(text, /empty_total/);
+  assert.match(text, /^h_bucket\{le="1"\} 0\nh_bucket\{le="\+Inf"\} 1\nh_sum 2\nh_count 1\n# EOF\n$/m);
+});
+
+test("two that ask for metrics at once get one answer, in which no series is twice", async () => {
+  const registry = createRegistry({ clock: new FakeClock() });
+  const gauge = registry.gauge("g", "G", ["k"]);
+  registry.onScrape(() => {
+    gauge.clear();
+    for (let k = 0; k < 250; k++) gauge.set(1, { k });
+  });
+  const pause = () => new Promise((resolve) => setImmediate(resolve));
+  const first = registry.renderInTurns(pause);
+  await pause();
+  const [one, two] = await Promise.all([first, registry.renderInTurns(pause)]);
+  assert.equal(one, two);
+  assert.equal(one.match(/^g\{/gm)?.length, 250);
+  assert.equal((await registry.renderInTurns(pause)).match(/^g\{/gm)?.length, 250);
+});
+
 test("a gauge that is collected anew forgets what is gone", () => {
   const registry = createRegistry({ clock: new FakeClock() });
   const gauge = registry.gauge("g", "G", ["k"]);

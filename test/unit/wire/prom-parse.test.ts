@@ -1,28 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parsePromText } from "../../../src/wire/prom-parse.ts";
-import { encodeLabels, encodePromText } from "../../../src/wire/prom-text.ts";
+import { encodeLabels, encodePromHead, encodePromSample, PROM_END } from "../../../src/wire/prom-text.ts";
 
 test("what the encoder writes is read back: escapes, histograms, infinities", () => {
   const awkward = 'a "quoted" \\ back\nslash,comma}';
-  const text = encodePromText([
-    {
-      name: "c_total",
-      help: "C",
-      type: "counter",
-      samples: [{ labels: encodeLabels({ a: awkward, b: "" }), value: 1.5 }],
-    },
-    {
-      name: "h",
-      help: "H",
-      type: "histogram",
-      samples: [
-        { suffix: "_bucket", labels: 'le="+Inf"', value: 2 },
-        { suffix: "_sum", labels: "", value: Number.POSITIVE_INFINITY },
-        { suffix: "_count", labels: "", value: 2 },
-      ],
-    },
-  ]);
+  const text = [
+    encodePromHead({ name: "c_total", help: "C", type: "counter" }),
+    encodePromSample("c_total", encodeLabels({ a: awkward, b: "" }), 1.5),
+    encodePromHead({ name: "h", help: "H", type: "histogram" }),
+    encodePromSample("h_bucket", 'le="+Inf"', 2),
+    encodePromSample("h_sum", "", Number.POSITIVE_INFINITY),
+    encodePromSample("h_count", "", 2),
+    PROM_END,
+  ].join("");
   assert.deepEqual(parsePromText(text), [
     { family: "c_total", suffix: "", type: "counter", labels: { a: awkward, b: "" }, value: 1.5 },
     { family: "h", suffix: "_bucket", type: "histogram", labels: { le: "+Inf" }, value: 2 },
