@@ -4,10 +4,13 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import https from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import tls from "node:tls";
+import { generateWebhookCertificate } from "../../src/install/credentials.ts";
 import { freePort } from "../support/free-port.ts";
 import { BUILT_ENTRY, runProcess, startProcess } from "../support/run-process.ts";
 import { until } from "../support/until.ts";
@@ -76,6 +79,16 @@ spec:
   rules:
     - matches: [{ path: { type: PathPrefix, value: /open } }]
       backendRefs: [{ group: policy.meshctl.io, kind: EgressNetwork, name: all, port: ${port} }]
+`;
+
+const TLS_ROUTE = (port: number) => `
+apiVersion: gateway.networking.k8s.io/v1alpha2
+kind: TLSRoute
+metadata: { name: open, namespace: ${NAMESPACE} }
+spec:
+  hostnames: [open.example]
+  parentRefs: [{ group: policy.meshctl.io, kind: EgressNetwork, name: all, port: ${port} }]
+  rules: [{ backendRefs: [{ group: policy.meshctl.io, kind: EgressNetwork, name: all, port: ${port} }] }]
 `;
 
 test("two machines are meshed from a directory of YAML: mutual TLS, a denial, a permission, and traffic out of the mesh, without Kubernetes", {
@@ -225,8 +238,51 @@ test("two machines are meshed from a directory of YAML: mutual TLS, a denial, a 
   await writeFile(file("route.yaml"), ROUTE(outsidePort));
   await becomes("the route out", "/open", "200");
   assert.match(await askOutside("/"), /^403 /);
+
+  // The same for TLS, which is told apart by the server's name.
+  const pair = await generateWebhookCertificate("open.example", Date.now());
+  const outsideTls = https.createServer(
+    { cert: pair.certificatePem, key: pair.privateKeyPem },
+    (_request, response) => response.end("outside"),
+  );
+  outsideTls.listen(0, address);
+  await once(outsideTls, "listening");
+  t.after(() => outsideTls.close());
+  const tlsPort = (outsideTls.address() as AddressInfo).port;
+  /** Through the tunnel of the proxy's port. */
+  const askTls = async (servername: string): Promise<string> => {
+    const request = http.request({
+      host: clientB,
+      port: 4140,
+      method: "CONNECT",
+      path: `${address}:${tlsPort}`,
+    });
+    request.end();
+    const [response, socket] = (await once(request, "connect")) as [http.IncomingMessage, Socket];
+    if (response.statusCode !== 200) return `refused with ${response.statusCode}`;
+    const secure = tls.connect({
+      socket,
+      servername,
+      ca: pair.certificatePem,
+      checkServerIdentity: () => undefined,
+    });
+    return new Promise((resolve) => {
+      secure.once("secureConnect", () => {
+        secure.destroy();
+        resolve("connected");
+      });
+      secure.once("error", () => resolve("cut"));
+      secure.once("close", () => resolve("cut"));
+    });
+  };
+  assert.equal(await askTls("open.example"), "cut");
+  await writeFile(file("tls-route.yaml"), TLS_ROUTE(tlsPort));
+  await until("the TLS route out", async () => (await askTls("open.example")) === "connected");
+  assert.equal(await askTls("other.example"), "cut");
+
   await writeFile(file("egress.yaml"), EGRESS("Allow"));
   await becomes("the permission of egress", "/", "200");
+  assert.equal(await askTls("other.example"), "connected");
 
   plane.child.kill("SIGTERM");
   assert.equal((await plane.done).exitCode, 0);
