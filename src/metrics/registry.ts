@@ -65,7 +65,8 @@ export interface Registry {
   render(): string;
   /**
    * The same with a pause after every few series, for processes that have something else to do. Two that ask at once get one
-   * answer.
+   * answer. What cannot be cut is the joining at the end: of 12 MB, which a thousand series of a histogram with 25 buckets make, 14
+   * to 40 ms.
    */
   renderInTurns(pause: () => Promise<unknown>): Promise<string>;
   /** What can appear, whether or not it has series by now. */
