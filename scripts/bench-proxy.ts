@@ -5,7 +5,7 @@
  *   --seconds N      of load in a run (default 5)
  *   --only WORK      only works whose name contains it; may be repeated
  *   --list           names of the works
- *   --program FILE   another build of meshctl beside this one (NAME=FILE names it); may be repeated
+ *   --program FILE   another build of meshctl beside this one; "NAME=FILE --flag" names it and gives its Node a flag; may be repeated
  *   --node-flag=FLAG for the proxies' Node; with --cpu-prof, say where to by --cpu-prof-dir; may be repeated
  *   --no-own         without this build
  *   --no-peer        without HAProxy
@@ -177,8 +177,9 @@ async function startAll(
 function meshctlEntries(): MeshctlEntry[] {
   const nodeFlags = options["node-flag"];
   const others = options.program.map((text, index) => {
-    const [name, file] = text.includes("=") ? text.split("=", 2) : [`other-${index + 1}`, text];
-    return { name: name!, program: resolve(file!), nodeFlags };
+    const [, name = `other-${index + 1}`, line = ""] = /^(?:([\w-]+)=)?(.*)$/.exec(text)!;
+    const [file = "", ...own] = line.split(" ");
+    return { name, program: resolve(file), nodeFlags: [...nodeFlags, ...own] };
   });
   return options["no-own"] ? others : [{ name: "meshctl", program: BUILT_ENTRY, nodeFlags }, ...others];
 }

@@ -18,6 +18,17 @@ export async function loadLibc(): Promise<Libc> {
   };
 }
 
+/** @returns undefined where the C library has no such call (musl), or foreign functions cannot be loaded */
+export async function tryLoadMallocTrim(): Promise<((keepBytes: number) => number) | undefined> {
+  try {
+    const { default: koffi } = await import("koffi");
+    return koffi.load(null).func("int malloc_trim(size_t)");
+  } catch {
+    // Whoever asked does without: nothing depends on it.
+    return undefined;
+  }
+}
+
 /** Node has no public way to a socket's descriptor; the handle's `fd` has been there since 0.x. @returns undefined when it is closed */
 export function tryFdOf(socket: Socket): number | undefined {
   const fd = (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;

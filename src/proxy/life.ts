@@ -4,6 +4,7 @@ import { joinHostPort } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { Credentials } from "../identity/credentials.ts";
+import { returnMemory } from "../net/return-memory.ts";
 import type { ServerPolicy } from "../policy/inbound.ts";
 import { createObservability } from "./admin/observability.ts";
 import { createAdminServer } from "./admin/server.ts";
@@ -70,6 +71,9 @@ export async function liveProxy(
   } catch (caught) {
     return reportInvalid(caught, io);
   }
+  const over = new AbortController();
+  // One thread does it for all.
+  if (!seat) void returnMemory(process.platform, io.clock, over.signal);
   try {
     const workers = seat || !io.spawnWorker ? 1 : workerCount(config.cores, io.processors ?? 1);
     if (workers > 1) {
@@ -83,6 +87,8 @@ export async function liveProxy(
     io.stderr(`Initialization failure: ${error.message}\n`);
     if (error.hint) io.stderr(`hint: ${error.hint}\n`);
     return EXIT_INIT_FAILED;
+  } finally {
+    over.abort();
   }
 }
 
