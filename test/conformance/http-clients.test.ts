@@ -137,13 +137,16 @@ describe("clients of others", { skip: PAIR_MISSING || APPS.missing || lacking("c
         });
       }
 
-      test("20,000 requests on many connections and streams at once", {
-        skip: lacking("h2load"),
+      test("10,000 requests on many connections and streams at once", {
+        skip:
+          name === BARE_STATUS
+            ? "HAProxy leaves out the reason phrase, without which h2load reads no status"
+            : lacking("h2load"),
       }, async () => {
         const load = flags[0] === "--http1.1" ? ["--h1", "-c", "20"] : ["-c", "8", "-m", "16"];
-        const { stdout } = await runProcess("h2load", ["-n", "20000", ...load, `${url}/hello`]);
-        assert.match(stdout, /20000 succeeded, 0 failed, 0 errored, 0 timeout/);
-        assert.match(stdout, /status codes: 20000 2xx, 0 3xx, 0 4xx, 0 5xx/);
+        const { stdout } = await runProcess("h2load", ["-n", "10000", ...load, `${url}/hello`]);
+        assert.match(stdout, /10000 succeeded, 0 failed, 0 errored, 0 timeout/);
+        assert.match(stdout, /status codes: 10000 2xx, 0 3xx, 0 4xx, 0 5xx/);
       });
 
       test("20 MB down without a length", async () => {
