@@ -1,5 +1,6 @@
 import { MeshError } from "../../base/error.ts";
 import type { Drainable } from "../../net/live-set.ts";
+import { LiveTransport } from "../../observe/live-exchange.ts";
 import { H2Code, h2CodeName } from "../../wire/h2-protocol.ts";
 import type { H2Reset, H2Stream, H2StreamListener } from "../../wire/h2-stream.ts";
 import type { Fields } from "../../wire/http1-fields.ts";
@@ -7,6 +8,7 @@ import type { RequestHead, ResponseHead } from "../../wire/http1-head.ts";
 import { type BodySink, DISCARD } from "./body-sink.ts";
 import { H2Liveness } from "./h2-liveness.ts";
 import { H2Session } from "./h2-session.ts";
+import { H2Tunnel } from "./h2-tunnel.ts";
 import { openExchange } from "./open-exchange.ts";
 import type { ServerConnectionOptions } from "./server-connection.ts";
 import type { ExchangeConnection, ServerExchange } from "./server-exchange.ts";
@@ -69,14 +71,13 @@ export class H2ServerConnection implements Drainable {
   }
 
   #requested(stream: H2Stream, head: RequestHead, isTooLarge: boolean): void {
-    const served = new ServerStream(stream);
+    if (head.method === "CONNECT") asHttp1Connect(head);
+    const served = new ServerStream(stream, this.#options.direction);
     stream.listener = served;
     const exchange = openExchange(head, served, this.#options);
     served.exchange = exchange;
     if (isTooLarge) {
       exchange.fail(tooLarge());
-    } else if (head.method === "CONNECT") {
-      exchange.fail(noTunnels(head.target));
     } else {
       this.#options.handler.handle(exchange);
     }
@@ -95,14 +96,16 @@ export class H2ServerConnection implements Drainable {
  */
 class ServerStream implements ExchangeConnection, H2StreamListener {
   readonly #stream: H2Stream;
+  readonly #direction: LiveTransport["direction"];
   exchange: ServerExchange | undefined;
   #sink: BodySink | undefined;
   #held: Buffer[] = [];
   #isRequestDone: boolean;
   #trailers: Fields | undefined;
 
-  constructor(stream: H2Stream) {
+  constructor(stream: H2Stream, direction: LiveTransport["direction"]) {
     this.#stream = stream;
+    this.#direction = direction;
     this.#isRequestDone = !stream.isRemoteOpen;
   }
 
@@ -149,12 +152,16 @@ class ServerStream implements ExchangeConnection, H2StreamListener {
     else this.#stream.reset(H2Code.noError);
   }
 
-  upgrade(): UpgradedStream {
-    throw new MeshError({
-      kind: "bug",
-      code: "BUG_UPGRADE",
-      message: "an HTTP/2 stream was asked for its socket",
-    });
+  upgrade(exchange: ServerExchange): UpgradedStream {
+    const socket = new H2Tunnel(this.#stream, this.#held);
+    this.#held = [];
+    return {
+      socket,
+      // The connection's own books count what passes its socket.
+      transport: new LiveTransport(this.#direction, "src"),
+      rest: NO_BYTES,
+      released: () => exchange.tunnelClosed(),
+    };
   }
 
   cut(_exchange: ServerExchange, code: H2Code): void {
@@ -209,6 +216,13 @@ class ServerStream implements ExchangeConnection, H2StreamListener {
   }
 }
 
+/** Upstream a CONNECT goes over a connection of its own, as HTTP/1 has it; what it opens has no body but a tunnel. */
+function asHttp1Connect(head: RequestHead): void {
+  head.isHttp2 = false;
+  head.minor = 1;
+  head.body = "none";
+}
+
 function tooLarge(): MeshError {
   return new MeshError({
     kind: "environment",
@@ -218,11 +232,4 @@ function tooLarge(): MeshError {
   });
 }
 
-function noTunnels(target: string): MeshError {
-  return new MeshError({
-    kind: "user",
-    code: "HTTP_2_CONNECT",
-    message: `CONNECT ${target} over HTTP/2 is not supported`,
-    hint: "send CONNECT over HTTP/1.1",
-  });
-}
+const NO_BYTES = Buffer.alloc(0);

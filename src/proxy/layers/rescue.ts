@@ -43,7 +43,6 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   BACKEND_MISSING: { status: 502, close: true, reason: "no backend" },
   GATEWAY_LOOP: { status: 508, close: true, reason: "gateway loop" },
   GATEWAY_DOMAIN_INVALID: { status: 404, close: false, reason: "gateway domain invalid" },
-  HTTP_2_CONNECT: { status: 501, close: false, reason: "CONNECT over HTTP/2" },
   IDENTITY_REQUIRED: { status: 502, close: true, reason: "identity required" },
   REQUEST_UNAUTHORIZED: { status: 403, close: false, reason: "unauthorized" },
   REQUEST_RATE_LIMITED: { status: 429, close: false, reason: "rate limited" },

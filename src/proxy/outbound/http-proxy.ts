@@ -68,7 +68,8 @@ function openTunnel(
   exchange.sendHead(head);
   const stream = exchange.upgrade();
   if (stream.rest.length > 0) stream.socket.unshift(stream.rest);
-  void serveOutbound({ ...accepted, released: stream.released }, target, shared);
+  const { socket, transport, released } = stream;
+  void serveOutbound({ ...accepted, socket, transport, released }, target, shared);
 }
 
 /** @returns undefined when the request names no host; the port is 80 where none is given, 443 for https */

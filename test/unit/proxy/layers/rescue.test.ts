@@ -79,7 +79,6 @@ const TABLE: Readonly<Record<string, readonly [status: number, closes: boolean]>
   UPSTREAM_RESET: [502, false],
   GATEWAY_LOOP: [508, true],
   GATEWAY_DOMAIN_INVALID: [404, false],
-  HTTP_2_CONNECT: [501, false],
   ROUTE_NOT_FOUND: [404, false],
   BACKEND_MISSING: [502, true],
   IDENTITY_REQUIRED: [502, true],
