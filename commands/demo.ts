@@ -4,7 +4,6 @@ import { join, resolve } from "node:path";
 import { systemClock } from "../src/base/clock.ts";
 import { formatGoDuration } from "../src/base/duration.ts";
 import { MeshError, toMeshError } from "../src/base/error.ts";
-import { createLogger } from "../src/base/log.ts";
 import { VERSION } from "../src/base/version.ts";
 import type { Command, CommandContext } from "../src/cli/command.ts";
 import { findExecutable } from "../src/cli/plugins.ts";
@@ -14,7 +13,7 @@ import type { LocalCluster } from "../src/local/cluster.ts";
 import { defaultValues } from "../src/values/defaults.ts";
 import { LOCAL_VALUES } from "../src/values/local.ts";
 import type { Values } from "../src/values/values.ts";
-import { meshctlCommand } from "./dev/meshctl-command.ts";
+import { startCluster } from "./dev/start-cluster.ts";
 
 const WINDOW_MS_MIN = 10_000;
 const WINDOW_MS_MAX = 60_000;
@@ -46,7 +45,8 @@ export const command: Command = {
     const { createProgress } = await import("../src/demo/progress.ts");
     const progress = createProgress(systemClock, (text) => console.stderr.write(text));
     const dir = options.dir === undefined ? defaultDir(env, cwd) : resolve(cwd, options.dir as string);
-    const cluster = await startCluster(dir, context, progress);
+    const onProgress = (message: string) => progress.step(message);
+    const cluster = await startCluster(context, { dir, quietLevel: "error", onProgress });
     try {
       const kube = await connect(cluster, env);
       try {
@@ -62,28 +62,6 @@ export const command: Command = {
     }
   },
 };
-
-async function startCluster(dir: string, context: CommandContext, progress: Progress): Promise<LocalCluster> {
-  const { startLocalCluster } = await import("../src/local/cluster.ts");
-  const { console, env, cwd, globals } = context;
-  return startLocalCluster({
-    dir,
-    clock: systemClock,
-    log: createLogger({
-      level: globals.verbose ? "debug" : "error",
-      format: "plain",
-      write: (line) => console.stderr.write(line),
-      now: systemClock.now,
-    }),
-    meshctlCommand: meshctlCommand(),
-    env,
-    version: VERSION,
-    random: Math.random,
-    pid: process.pid,
-    cwd,
-    onProgress: (message) => progress.step(message),
-  });
-}
 
 async function startMesh(
   cluster: LocalCluster,

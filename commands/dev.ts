@@ -1,10 +1,8 @@
 import { systemClock } from "../src/base/clock.ts";
 import { MeshError } from "../src/base/error.ts";
-import { createLogger } from "../src/base/log.ts";
-import { VERSION } from "../src/base/version.ts";
 import type { Command } from "../src/cli/command.ts";
 import { DIR_FLAG, devDir } from "./dev/dev-cluster.ts";
-import { meshctlCommand } from "./dev/meshctl-command.ts";
+import { startCluster } from "./dev/start-cluster.ts";
 
 export const command: Command = {
   name: "dev",
@@ -45,24 +43,11 @@ export const command: Command = {
     },
   },
   async run(options, _args, context) {
-    const { console, env, cwd, globals, signal } = context;
-    const { startLocalCluster } = await import("../src/local/cluster.ts");
+    const { console, signal } = context;
     const startedMs = systemClock.monotonic();
-    const cluster = await startLocalCluster({
+    const cluster = await startCluster(context, {
       dir: devDir(options, context),
-      clock: systemClock,
-      log: createLogger({
-        level: globals.verbose ? "debug" : "warn",
-        format: "plain",
-        write: (line) => console.stderr.write(line),
-        now: systemClock.now,
-      }),
-      meshctlCommand: meshctlCommand(),
-      env,
-      version: VERSION,
-      random: Math.random,
-      pid: process.pid,
-      cwd,
+      quietLevel: "warn",
       apiPort: readPort(options.apiPort as number),
       onProgress: (message) => console.stderr.write(`${message}\n`),
     });

@@ -8,9 +8,9 @@ import { createInjector } from "../src/inject/annotate.ts";
 import { readInstalledValues } from "../src/inject/base-values.ts";
 import { createInputReader } from "../src/inject/file-reader.ts";
 import { INJECT_ONLY_FLAGS, needsBaseValues, overrideAnnotations } from "../src/inject/inject-flags.ts";
-import { printStream } from "../src/inject/print-stream.ts";
 import { readInputs } from "../src/inject/read-inputs.ts";
 import { renderInjectReport } from "../src/inject/resource-report.ts";
+import { FILES_ARGUMENT, printOutcome, REWRITE_FLAGS } from "../src/inject/rewrite-command.ts";
 import { rewriteInputs } from "../src/inject/rewrite-inputs.ts";
 import { defaultValues } from "../src/values/defaults.ts";
 import { PROXY_FLAGS } from "../src/values/proxy-flags.ts";
@@ -22,14 +22,7 @@ export const command: Command = {
   description:
     "Inserts the annotation that asks for a proxy into every workload of the input; what is there keeps every byte.\n" +
     "The cluster is asked only when a flag's effect depends on how the mesh is configured there.",
-  arguments: [
-    {
-      name: "FILE",
-      summary: "file, directory, https URL, or - for standard input",
-      required: true,
-      variadic: true,
-    },
-  ],
+  arguments: [FILES_ARGUMENT],
   flags: [
     {
       name: "manual",
@@ -37,11 +30,6 @@ export const command: Command = {
       summary: "put the proxy itself into the manifest, instead of asking for it",
     },
     { name: "ingress", type: "boolean", summary: "ask for a proxy in ingress mode" },
-    {
-      name: "keep-going",
-      type: "boolean",
-      summary: "inject what can be; what cannot stays as it is (exit code 1)",
-    },
     {
       name: "ignore-cluster",
       type: "boolean",
@@ -55,17 +43,10 @@ export const command: Command = {
       summary: "go by the values in this file, not by the cluster's",
     },
     ...[...PROXY_FLAGS, ...INJECT_ONLY_FLAGS].map(({ flag }) => flag),
-    {
-      name: "output",
-      short: "o",
-      type: "string",
-      placeholder: "FORMAT",
-      summary: "yaml: the input's own form; json: one object a line",
-      choices: ["yaml", "json"],
-      default: "yaml",
-    },
+    ...REWRITE_FLAGS,
   ],
   examples: [
+    { command: "meshctl inject --dry-run app.yml", does: "see what would change" },
     { command: "meshctl inject app.yml | kubectl apply -f -", does: "add an application to the mesh" },
     {
       command: "kubectl get deploy -o yaml | meshctl inject - | kubectl apply -f -",
@@ -100,12 +81,9 @@ export const command: Command = {
       fullData: manual,
       keepGoing: options.keepGoing === true,
     });
-    console.stdout.write(await printStream(outcome.text, options.output as "yaml" | "json"));
-    console.stderr.write(
-      renderInjectReport(outcome.reports, { verbose: globals.verbose, colors: console.stderr.hasColors }),
-    );
-    for (const failure of outcome.failures) console.stderr.write(`error: ${failure}\n`);
-    return { exitCode: outcome.failures.length > 0 ? 1 : 0 };
+    const { verbose } = globals;
+    const report = renderInjectReport(outcome.reports, { verbose, colors: console.stderr.hasColors });
+    return printOutcome(outcome, report, options, console);
   },
 };
 

@@ -1,7 +1,13 @@
-import { MeshError } from "../../src/base/error.ts";
 import type { Command } from "../../src/cli/command.ts";
 import { applyManifests } from "../../src/local/apply-manifests.ts";
-import { DIR_FLAG, NAMESPACE_FLAG, openDevCluster, readInput } from "./dev-cluster.ts";
+import {
+  DIR_FLAG,
+  FILENAME_FLAG,
+  NAMESPACE_FLAG,
+  noFile,
+  openDevCluster,
+  readManifests,
+} from "./dev-cluster.ts";
 
 export const command: Command = {
   name: "apply",
@@ -9,32 +15,19 @@ export const command: Command = {
   description:
     "What `kubectl apply` does, for people without kubectl: creates what is missing, merges what exists, and removes what the\n" +
     "manifest had when it was last applied and has no more. Lists are replaced as a whole, where kubectl merges some by key.",
-  flags: [
-    {
-      name: "filename",
-      short: "f",
-      type: "repeat",
-      placeholder: "FILE",
-      summary: "manifest, or - for standard input",
-    },
-    NAMESPACE_FLAG,
-    DIR_FLAG,
-  ],
+  flags: [FILENAME_FLAG, NAMESPACE_FLAG, DIR_FLAG],
   examples: [
     { command: "meshctl dev apply -f app.yaml", does: "apply a file" },
     { command: "meshctl inject app.yaml | meshctl dev apply -f -", does: "apply with a proxy in every pod" },
   ],
   async run(options, _args, context) {
-    const files = (options.filename as readonly string[] | undefined) ?? [];
-    if (files.length === 0) throw noFile("apply");
-    const inputs = await Promise.all(
-      files.map(async (file) => ({ file, text: await readInput(file, context) })),
-    );
+    const inputs = await readManifests(options, context);
+    if (inputs.length === 0) throw noFile("apply");
     const client = await openDevCluster(options, context);
     try {
       for (const { file, text } of inputs) {
         await applyManifests(client, text, {
-          file: file === "-" ? "stdin" : file,
+          file,
           ...(options.namespace === undefined ? {} : { namespace: options.namespace as string }),
           onApplied: ({ name, action }) => context.console.stdout.write(`${name} ${action}\n`),
         });
@@ -45,13 +38,3 @@ export const command: Command = {
     return { exitCode: 0 };
   },
 };
-
-/** The usage error of a verb that needs `-f`. */
-export function noFile(verb: string): MeshError {
-  return new MeshError({
-    kind: "usage",
-    code: "DEV_NO_INPUT",
-    message: "no manifest was given",
-    hint: `meshctl dev ${verb} -f FILE, or -f - for standard input`,
-  });
-}

@@ -3,8 +3,15 @@ import type { Command } from "../../src/cli/command.ts";
 import { resourcePath } from "../../src/kube/resource-path.ts";
 import { deleteManifests, displayName } from "../../src/local/apply-manifests.ts";
 import { ResourceFinder } from "../../src/local/resource-finder.ts";
-import { noFile } from "./apply.ts";
-import { DIR_FLAG, kindAndName, NAMESPACE_FLAG, openDevCluster, readInput } from "./dev-cluster.ts";
+import {
+  DIR_FLAG,
+  FILENAME_FLAG,
+  kindAndName,
+  NAMESPACE_FLAG,
+  noFile,
+  openDevCluster,
+  readManifests,
+} from "./dev-cluster.ts";
 
 export const command: Command = {
   name: "delete",
@@ -13,25 +20,14 @@ export const command: Command = {
     { name: "kind", summary: "pod, deploy, svc, ...", required: false },
     { name: "name", summary: "which", required: false },
   ],
-  flags: [
-    {
-      name: "filename",
-      short: "f",
-      type: "repeat",
-      placeholder: "FILE",
-      summary: "manifest, or - for standard input",
-    },
-    NAMESPACE_FLAG,
-    DIR_FLAG,
-  ],
+  flags: [FILENAME_FLAG, NAMESPACE_FLAG, DIR_FLAG],
   examples: [
     { command: "meshctl dev delete -f app.yaml", does: "what a manifest made" },
     { command: "meshctl dev delete pod web-1 -n demo", does: "one pod" },
   ],
   async run(options, args, context) {
-    const files = (options.filename as readonly string[] | undefined) ?? [];
     const [kind, name] = kindAndName(args);
-    if (files.length === 0 && kind === undefined) throw noFile("delete");
+    if (options.filename === undefined && kind === undefined) throw noFile("delete");
     if (kind !== undefined && name === undefined) {
       throw new MeshError({
         kind: "usage",
@@ -41,9 +37,7 @@ export const command: Command = {
       });
     }
     const namespace = options.namespace as string | undefined;
-    const inputs = await Promise.all(
-      files.map(async (file) => ({ file, text: await readInput(file, context) })),
-    );
+    const inputs = await readManifests(options, context);
     const client = await openDevCluster(options, context);
     const { stdout, stderr } = context.console;
     try {

@@ -74,8 +74,41 @@ export function kindAndName(
   return [first.slice(0, slash), first.slice(slash + 1)];
 }
 
+/** `-f` of the verbs that read manifests. */
+export const FILENAME_FLAG: FlagSpec = {
+  name: "filename",
+  short: "f",
+  type: "repeat",
+  placeholder: "FILE",
+  summary: "manifest, or - for standard input",
+};
+
+/** The manifests that `-f` names, in order. */
+export function readManifests(
+  options: Options,
+  context: CommandContext,
+): Promise<{ readonly file: string; readonly text: string }[]> {
+  const files = (options.filename as readonly string[] | undefined) ?? [];
+  return Promise.all(
+    files.map(async (file) => ({
+      file: file === "-" ? "stdin" : file,
+      text: await readInput(file, context),
+    })),
+  );
+}
+
+/** The usage error of a verb that needs `-f`. */
+export function noFile(verb: string): MeshError {
+  return new MeshError({
+    kind: "usage",
+    code: "DEV_NO_INPUT",
+    message: "no manifest was given",
+    hint: `meshctl dev ${verb} -f FILE, or -f - for standard input`,
+  });
+}
+
 /** Text of `-f`: a file, or standard input for `-`. */
-export async function readInput(file: string, context: CommandContext): Promise<string> {
+async function readInput(file: string, context: CommandContext): Promise<string> {
   if (file === "-") return (await context.console.stdin.readAll()).toString("utf8");
   const { readFile } = await import("node:fs/promises");
   const path = resolve(context.cwd, file);

@@ -56,6 +56,15 @@ export const INJECT_ONLY_FLAGS: readonly { readonly flag: ValueFlag["flag"]; rea
     },
     {
       flag: {
+        name: "close-wait-timeout",
+        type: "duration",
+        placeholder: "DURATION",
+        summary: "how long half-closed connections are remembered (makes the init container privileged)",
+      },
+      annotation: `${CONFIG_PREFIX}close-wait-timeout`,
+    },
+    {
+      flag: {
         name: "wait-before-exit-seconds",
         type: "number",
         placeholder: "N",

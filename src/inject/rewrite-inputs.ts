@@ -16,6 +16,8 @@ export interface RewriteRequest {
 export interface RewriteOutcome {
   /** All inputs as one stream. */
   readonly text: string;
+  /** Each input, before and after. */
+  readonly inputs: readonly { readonly name: string; readonly before: string; readonly after: string }[];
   readonly reports: readonly ResourceReport[];
   /** One line for each object or document that stands unchanged though it should not. */
   readonly failures: readonly string[];
@@ -29,7 +31,7 @@ export interface RewriteOutcome {
 export function rewriteInputs(request: RewriteRequest): RewriteOutcome {
   const reports: ResourceReport[] = [];
   const failures: string[] = [];
-  const texts: string[] = [];
+  const rewritten: { name: string; before: string; after: string }[] = [];
   for (const { name, text } of request.inputs) {
     const own: ResourceReport[] = [];
     const result = editStream(text, rewriteObjects(request.rewrite, own), { fullData: request.fullData });
@@ -43,7 +45,7 @@ export function rewriteInputs(request: RewriteRequest): RewriteOutcome {
         failures.push(`failed to inject ${fullName(report)}: ${report.failure}`);
     }
     reports.push(...own);
-    texts.push(result.text);
+    rewritten.push({ name, before: text, after: result.text });
   }
   if (failures.length > 0 && !request.keepGoing) {
     throw new MeshError({
@@ -53,7 +55,7 @@ export function rewriteInputs(request: RewriteRequest): RewriteOutcome {
       hint: "nothing was printed; correct the input, or rewrite the rest of it with --keep-going",
     });
   }
-  return { text: joinStreams(texts), reports, failures };
+  return { text: joinStreams(rewritten.map(({ after }) => after)), inputs: rewritten, reports, failures };
 }
 
 /** Streams one after another, as documents. A single one keeps every byte. */
