@@ -1,5 +1,4 @@
 import type { Duplex } from "node:stream";
-import type { Timer } from "../../base/clock.ts";
 import { systemErrorCode } from "../../base/error.ts";
 import type { Drainable } from "../../net/live-set.ts";
 import type { LiveTransport } from "../../observe/live-exchange.ts";
@@ -16,6 +15,7 @@ import { RequestHead, type ResponseHead } from "../../wire/http1-head.ts";
 import type { Http2ServerConfig } from "../config-http2.ts";
 import { BatchedWriter } from "./batched-writer.ts";
 import type { BodySink } from "./body-sink.ts";
+import { HalfClosedWatch } from "./half-closed.ts";
 import { type ExchangeOptions, openExchange } from "./open-exchange.ts";
 import type { ExchangeConnection, ServerExchange } from "./server-exchange.ts";
 import type { UpgradedStream } from "./upgraded-stream.ts";
@@ -37,12 +37,6 @@ export interface ServerConnectionOptions extends ExchangeOptions {
 
 /** How long a client gets to read an answer that was given before its request had ended, ms. RFC 9112 section 9.6. */
 const LINGER_MS = 1000;
-
-/**
- * Silence after which a client that has closed its half counts as gone, ms. It may be reading, or it may have closed all of its
- * connection, which looks the same: what an application that hangs still owes to clients that gave up would pile up.
- */
-const HALF_CLOSED_SILENCE_MS = 5000;
 
 /**
  * Serves HTTP/1 on one client connection: reads a request, hands it to the layers, writes the response, goes on.
@@ -67,7 +61,7 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
   #awaitsContinue = false;
   #isBodyBlocked = false;
   #isInputEnded = false;
-  #halfClosedTimer: Timer | undefined;
+  #halfClosed: HalfClosedWatch | undefined;
   #isDraining = false;
   #isPumping = false;
   #responseFraming: SendFraming = "keep";
@@ -312,27 +306,18 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
     if (this.#state === "closing") {
       this.#destroyWhenWritten();
     } else if (this.#exchange) {
+      const { clock, transport } = this.#options;
       this.#exchange.mustClose = true;
       this.#isDraining = true;
       // Throws when the request's body is cut short.
       if (!this.#isRequestDone) this.#decoder.finish();
-      else if (!this.#halfClosedTimer) this.#watchHalfClosed();
+      else this.#halfClosed ??= new HalfClosedWatch(clock, transport, () => this.#socket.destroy());
     } else if (this.#decoder.isIdle) {
       this.#finish();
     } else {
       // A head that was cut short: nobody is left who would read an answer to it.
       this.#socket.destroy();
     }
-  }
-
-  /** Writing to a client that is gone gets a reset; a response that does not go on has to be given up. */
-  #watchHalfClosed(): void {
-    const { clock, transport } = this.#options;
-    const written = transport.writeBytes;
-    this.#halfClosedTimer = clock.schedule(HALF_CLOSED_SILENCE_MS, () => {
-      if (transport.writeBytes !== written) this.#watchHalfClosed();
-      else this.#socket.destroy();
-    });
   }
 
   /** Bytes that are no HTTP: answered once with the status that fits, then closed. Nothing after them can be trusted. */
@@ -392,7 +377,7 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
   #closed(errno: string): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#halfClosedTimer?.cancel();
+    this.#halfClosed?.cancel();
     this.#options.onClosed(errno);
   }
 }
