@@ -120,6 +120,7 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide & { read
         );
       }
       for (const service of config.outbound.services) {
+        if ("path" in service.listen && deps.shared?.isFirst === false) continue;
         const target = { kind: "authority", name: service.name, port: service.port } as const;
         listeners.push(
           await listen(

@@ -65,7 +65,7 @@ export function takeSeat(
   });
   return {
     credentials,
-    shared: openSharedLimits(memory),
+    shared: openSharedLimits(memory, index),
     createAdmin(adminOptions) {
       options = adminOptions;
       taps = new WorkerTaps(adminOptions.observability.tap, index, adminOptions.clock, main);

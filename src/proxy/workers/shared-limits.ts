@@ -12,6 +12,8 @@ export interface SharedMemory {
 
 /** What a worker makes of it. */
 export interface SharedLimits {
+  /** One worker does what only one can: listen on Unix sockets, which the kernel does not share out. */
+  readonly isFirst: boolean;
   readonly buckets: SharedBuckets;
   readonly inboundInFlight: InFlightCount;
   readonly outboundInFlight: InFlightCount;
@@ -29,8 +31,9 @@ export function createSharedMemory(): SharedMemory {
   };
 }
 
-export function openSharedLimits(memory: SharedMemory): SharedLimits {
+export function openSharedLimits(memory: SharedMemory, workerIndex: number): SharedLimits {
   return {
+    isFirst: workerIndex === 0,
     buckets: new SharedBuckets(memory.buckets),
     inboundInFlight: new SharedCount(memory.inboundInFlight),
     outboundInFlight: new SharedCount(memory.outboundInFlight),
