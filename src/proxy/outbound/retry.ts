@@ -170,7 +170,9 @@ export class Retries implements AttemptHook {
   /** Takes one of the attempts. @param pauseMs the least that the pause before it lasts. @returns what begins it; undefined: there is none */
   #take(pauseMs: number, attempt: FailedAttempt): (() => void) | undefined {
     const { exchange, budget, hasBackend } = this.#options;
-    const { live } = exchange;
+    const { live, deadlineAt } = exchange;
+    // Nobody would wait for its answer.
+    if (deadlineAt >= 0 && this.#deps.clock.monotonic() + pauseMs >= deadlineAt) return undefined;
     if (this.#left === 0) live.retryOutcome = "limit";
     else if (!hasBackend()) live.retryOutcome = "overflow";
     else if (budget && !budget.withdraw(this.#deps.clock.monotonic())) live.retryOutcome = "budget";

@@ -92,6 +92,15 @@ test("codes that the policy does not name, and servers that ask not to be called
   assert.equal(bodies.length, 2);
 });
 
+test("a call is not repeated when its client would have given up by then", async (t) => {
+  const { onCall, bodies } = inTurn((stream) =>
+    respondOnly(stream, 14, { "grpc-retry-pushback-ms": "60000" }),
+  );
+  const mesh = await grpcMesh(t, onCall);
+  assert.equal((await call(t, mesh.servicePort, { "grpc-timeout": "30S" })).grpcStatus, 14);
+  assert.equal(bodies.length, 1);
+});
+
 test("the last answer stands, whole, when the retries are used up", async (t) => {
   const { onCall, bodies } = inTurn((stream) => respond(stream, "no", 14));
   const mesh = await grpcMesh(t, onCall);
