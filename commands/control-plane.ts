@@ -26,7 +26,7 @@ export const command: Command = {
       load: () => load(import("./control-plane/controller.ts")),
     },
     token: {
-      summary: "a token for a proxy where there is no Kubernetes",
+      summary: "a token with which a proxy proves to be a service account, where there is no Kubernetes",
       load: () => load(import("./control-plane/token.ts")),
     },
   },
