@@ -271,12 +271,10 @@ export interface Mesh {
 export async function createMesh(t: TestContext, options: MeshOptions): Promise<Mesh> {
   const ca = await createTestMeshCa();
   const credentials = { client: await ca.credentials(CLIENT_ID), server: await ca.credentials(SERVER_ID) };
-  const [servicePort, httpProxyPort, podPort, directPort] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ];
+  // A port is free again as soon as it was drawn, and may be drawn twice.
+  const ports = new Set<number>();
+  while (ports.size < 4) ports.add(await freePort());
+  const [servicePort, httpProxyPort, podPort, directPort] = [...ports] as [number, number, number, number];
   const isMeshed = options.isMeshed ?? true;
   const server = isMeshed
     ? endpoint(podPort, {
@@ -321,14 +319,15 @@ export async function createMesh(t: TestContext, options: MeshOptions): Promise<
   const gateway = options.gateway && createGateway(serverDeps, options.gateway.to);
   if (gateway) t.after(() => gateway.close());
   const inbound = createInboundProxy(gateway ? { ...serverDeps, gateway: gateway.gateway } : serverDeps);
-  for (const side of [inbound, outbound]) {
-    await side.bind();
-    side.start();
-  }
+  // Before they bind: a port that somebody has taken must not leave the other side open.
   t.after(() => {
     outbound.close();
     inbound.close();
   });
+  for (const side of [inbound, outbound]) {
+    await side.bind();
+    side.start();
+  }
   return { ...mesh, outbound, inbound };
 }
 
