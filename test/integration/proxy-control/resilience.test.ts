@@ -48,7 +48,8 @@ async function pairOf(
       response.statusCode = statuses[count - 1] ?? rest(count);
       response.end();
     },
-    clientEnv: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "100ms" },
+    // It bounds discovery too, which takes its time on a busy machine.
+    clientEnv: { OUTBOUND_HTTP_FAILFAST_TIMEOUT: "2s" },
   });
   t.after(() => pair.stop());
   return { pair, asked };
