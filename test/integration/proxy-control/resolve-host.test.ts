@@ -80,3 +80,21 @@ test("without servers the system's resolver is asked", async () => {
   const found = await createHostResolver([]).resolve("localhost");
   assert.ok(found.includes("127.0.0.1") || found.includes("::1"), found.join());
 });
+
+for (const [bounds, found, missing] of [
+  [{ minMs: undefined, maxMs: undefined }, 5000, 0],
+  [{ minMs: 7000, maxMs: undefined }, 7000, 7000],
+  [{ minMs: undefined, maxMs: 2000 }, 2000, 0],
+  [{ minMs: 1000, maxMs: 10_000 }, 5000, 1000],
+] as const) {
+  test(`an answer of 5 s counts ${found} ms, none ${missing} ms, between ${bounds.minMs} and ${bounds.maxMs}`, async (t) => {
+    const { server } = await startZone();
+    t.after(() => server.close());
+    const resolver = createHostResolver([server.address], bounds);
+    const name = "meshctl-dst.meshctl.svc.cluster.local.";
+    await resolver.resolve(name);
+    assert.equal(resolver.ttlMs!(name), found);
+    await assert.rejects(resolver.resolve("nobody.demo.svc.cluster.local."));
+    assert.equal(resolver.ttlMs!("nobody.demo.svc.cluster.local."), missing);
+  });
+}
