@@ -7,7 +7,8 @@ process.on("message", (message) => {
     globalThis.gc();
     const resources = {};
     for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
-    process.send({ heapBytes: process.memoryUsage().heapUsed, resources });
+    const { heapUsed, external } = process.memoryUsage();
+    process.send({ heapBytes: heapUsed, bufferBytes: external, resources });
   });
 });
 // The channel alone must not keep the proxy alive.

@@ -14,6 +14,8 @@ export interface Held {
   readonly sockets: number;
   /** JavaScript heap after a collection, bytes. */
   readonly heapBytes: number;
+  /** Buffers beside the heap, bytes. */
+  readonly bufferBytes: number;
   /** Active handles and timers by kind, as Node counts them. */
   readonly resources: Readonly<Record<string, number>>;
 }
