@@ -12,14 +12,19 @@ export interface ObjectLister {
   ): Promise<T>;
 }
 
-/** Objects that carry the label of an installation; kinds that the cluster does not have are empty. */
+/**
+ * Objects that carry the label of an installation; kinds that the cluster does not have are empty.
+ *
+ * @param kinds only these
+ */
 export async function listOwned(
   cluster: ObjectLister,
   namespace: string,
+  kinds: readonly OwnedKind[] = OWNED_KINDS,
 ): Promise<readonly { readonly kind: OwnedKind; readonly object: KubeObject }[]> {
   const query = { labelSelector: `${CONTROL_PLANE_NS_LABEL}=${namespace}` };
   const lists = await Promise.all(
-    OWNED_KINDS.map(async (kind) => {
+    kinds.map(async (kind) => {
       try {
         const { items } = await cluster.request<{ items: readonly KubeObject[] }>("GET", listPath(kind), {
           query,

@@ -2,6 +2,7 @@ import { MeshError } from "../base/error.ts";
 import type { KubeObject } from "../base/kube-object.ts";
 import { COMPONENT_LABEL, CONTROL_PLANE_NS_LABEL } from "../base/names.ts";
 import { listOwned, type ObjectLister, skeletonOf } from "./list-owned.ts";
+import { OWNED_KINDS } from "./owned-kinds.ts";
 
 /** Label of the namespace of an extension; its value is the extension's name. */
 const EXTENSION_LABEL = "meshctl.io/extension";
@@ -45,10 +46,10 @@ export async function planUninstall(
     }
   }
   if (!force) await refuseExtensions(cluster);
+  const kinds = OWNED_KINDS.filter((kind) => !kind.namespaced || GOES_WITH_THE_MESH.includes(kind.kind));
   // What is in the control plane's namespace goes with it.
-  const objects = (await listOwned(cluster, namespace))
+  const objects = (await listOwned(cluster, namespace, kinds))
     .filter(({ kind, object }) => !kind.namespaced || object.metadata.namespace !== namespace)
-    .filter(({ kind }) => !kind.namespaced || GOES_WITH_THE_MESH.includes(kind.kind))
     .map(({ kind, object }) => skeletonOf(kind, object, namespace));
   if (objects.length === 0) {
     throw new MeshError({

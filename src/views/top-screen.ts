@@ -34,12 +34,19 @@ export async function showTopScreen(options: TopScreenOptions): Promise<void> {
 function TopScreen(options: TopScreenOptions): ReactElement {
   const { exit } = useApp();
   const { rows: height, columns: width } = useWindowSize();
-  const [state, setState] = useState<TopState>(TOP_START);
+  const [{ state, pinned }, setPressed] = useState<Pressed>({ state: TOP_START, pinned: undefined });
   const [ended, setEnded] = useState(false);
   const [rows, setRows] = useState<readonly TopRow[]>([]);
   const { sort, grouped, paused } = state;
+  const shown = rows.filter((row) => hasText(row, state.filter));
+  const current = follow(state, pinned, shown);
   useInput((input, key) => {
-    setState((now) => keysOf(input, key).reduce((next, one) => pressTopKey(next, one, rows.length), now));
+    // From what was before this key, which may not have been drawn yet.
+    setPressed((before) => {
+      const start = follow(before.state, before.pinned, shown);
+      const next = keysOf(input, key).reduce((now, one) => pressTopKey(now, one, shown.length), start);
+      return { state: next, pinned: next.chosen === undefined ? undefined : shown[next.chosen]?.key };
+    });
   });
   useEffect(() => {
     if (state.done) exit();
@@ -62,7 +69,26 @@ function TopScreen(options: TopScreenOptions): ReactElement {
     return () => clearInterval(timer);
   }, [paused, sort, grouped, options]);
   const notice = ended ? "every stream has ended; press q to quit" : options.notice();
-  return h(TopFrame, { rows, keys: options.keys, state, notice, footer: options.footer, height, width });
+  return h(TopFrame, {
+    rows,
+    keys: options.keys,
+    state: current,
+    notice,
+    footer: options.footer,
+    height,
+    width,
+  });
+}
+
+/** What the keys have made, and the key of the chosen row: it stays chosen wherever the order takes it. */
+interface Pressed {
+  readonly state: TopState;
+  readonly pinned: string | undefined;
+}
+
+function follow(state: TopState, pinned: string | undefined, shown: readonly TopRow[]): TopState {
+  const at = shown.findIndex(({ key }) => key === pinned);
+  return state.chosen !== undefined && at >= 0 ? { ...state, chosen: at } : state;
 }
 
 /** Keys that were pressed quickly arrive as one text. */

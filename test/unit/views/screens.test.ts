@@ -303,6 +303,28 @@ test("top screen obeys its keys: pause, sort, scroll, quit", async () => {
   await done;
 });
 
+test("top screen's chosen row stays chosen when others overtake it, and quick keys all count", async () => {
+  const terminal = createTerminal();
+  const paths = ["/a", "/b", "/c"];
+  const done = showTopScreen({
+    console: terminal.console,
+    signal: new AbortController().signal,
+    keys: KEYS,
+    rows: () => paths.map((path) => topRow({ path })),
+    notice: () => undefined,
+    footer: "",
+    ended: new Promise(() => {}),
+  });
+  await terminal.shows(/\/c/);
+  for (const key of ["\u001b[B", "\u001b[B", "\r"]) terminal.press(key);
+  await terminal.shows(/web-1 -> books-1 GET \/b/);
+  paths.reverse();
+  paths.push("/d");
+  await terminal.shows(/\/c .*\n.*\/b .*\n.*\/a [\s\S]*web-1 -> books-1 GET \/b/);
+  terminal.press("q");
+  await done;
+});
+
 test("top screen says when every stream has ended, and leaves with the signal", async () => {
   const terminal = createTerminal();
   const stop = new AbortController();
