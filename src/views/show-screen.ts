@@ -18,7 +18,7 @@ export async function showScreen(
   // ink shares this instance, and it does not know NO_COLOR.
   if (!console.stdout.hasColors) chalk.level = 0;
   const app = render(element, {
-    stdout: console.stdout.stream,
+    stdout: options.alternateScreen ? homing(console.stdout.stream) : console.stdout.stream,
     stdin: console.stdin.stream,
     stderr: console.stderr.stream,
     patchConsole: false,
@@ -33,4 +33,25 @@ export async function showScreen(
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+const ENTER_ALTERNATE = "\u001b[?1049h";
+const HOME = "\u001b[H";
+
+/**
+ * A terminal whose alternate screen begins at the top: entering it clears it and leaves the cursor where it was, and ink draws from
+ * there on.
+ */
+function homing(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  const write = (chunk: unknown, ...rest: unknown[]): boolean => {
+    const data = chunk === ENTER_ALTERNATE ? `${ENTER_ALTERNATE}${HOME}` : chunk;
+    return (stream.write as (...all: unknown[]) => boolean).call(stream, data, ...rest);
+  };
+  return new Proxy(stream, {
+    get(target, key) {
+      if (key === "write") return write;
+      const value = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }

@@ -34,7 +34,8 @@ async function startScreen(t: TestContext, line: string, columns: number, rows: 
     await tmux("kill-server").catch(() => {});
     await server.close();
   });
-  const command = `env KUBECONFIG='${server.kubeconfig}' NO_COLOR=1 '${process.execPath}' --no-warnings '${ROOT}commands/main.ts' ${line}; echo "left with $?"; cat`;
+  // A shell's lines are there before, and the screen begins at the top all the same.
+  const command = `seq ${rows - 2}; env KUBECONFIG='${server.kubeconfig}' NO_COLOR=1 '${process.execPath}' --no-warnings '${ROOT}commands/main.ts' ${line}; echo "left with $?"; cat`;
   await tmux("new-session", "-d", "-x", String(columns), "-y", String(rows), command);
   return {
     text: async () => (await tmux("capture-pane", "-p")).trimEnd(),
@@ -103,6 +104,6 @@ test("p pauses, Ctrl-C leaves the terminal as it was, with the last table", { sk
   await until("the pause", async () => /p to go on/.test(await screen.text()), LIMIT_MS);
   await screen.press("C-c");
   await until("its end", async () => /left with 0/.test(await screen.text()), LIMIT_MS);
-  assert.match(await screen.text(), /^NAME +MESHED[\s\S]*\nweb +1\/1 +100\.00%/);
+  assert.match(await screen.text(), /^22\nNAME +MESHED.*\nweb +1\/1 +100\.00%/m);
   assert.doesNotMatch(await screen.text(), /press q/);
 });
