@@ -119,6 +119,14 @@ export const WORKS: readonly Work[] = [
     },
   },
   {
+    key: "slow-reader",
+    title: "1 GB response to a slow reader, growth of the larger side",
+    unit: "MB",
+    goal: { value: 4 },
+    runsMax: 2,
+    run: slowReader,
+  },
+  {
     key: "idle",
     title: "idle plaintext connections, outbound side",
     unit: "kB each",
@@ -133,14 +141,6 @@ export const WORKS: readonly Work[] = [
     runsMax: 1,
     run: (contestant, bench) =>
       idle(contestant, bench, BACKEND_PORTS.greeter, "opaque", Math.ceil(bench.idleConnections / 5)),
-  },
-  {
-    key: "slow-reader",
-    title: "1 GB response to a slow reader, growth of the larger side",
-    unit: "MB",
-    goal: { value: 4 },
-    runsMax: 2,
-    run: slowReader,
   },
 ];
 
