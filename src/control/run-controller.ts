@@ -70,6 +70,7 @@ export async function runController(options: ControllerProcess): Promise<void> {
       serverName: workloadIdentity(IDENTITY_SERVICE, namespace, namespace, trustDomain),
       tokenFile: options.tokenFile,
       dnsServers: options.dnsServers,
+      clock,
     }),
   });
 

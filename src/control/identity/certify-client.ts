@@ -2,14 +2,14 @@ import { promises as dns } from "node:dns";
 import { isIP } from "node:net";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { Identity } from "../../api/gen/io/linkerd/proxy/identity_pb.js";
+import type { Clock } from "../../base/clock.ts";
 import { MeshError } from "../../base/error.ts";
 import { joinHostPort, normaliseIp } from "../../base/ip.ts";
 import type { CertifyAnswer, CertifyRequest, MeshCredentials } from "../../identity/mesh-credentials.ts";
 import { clientOptions } from "../../identity/mesh-tls.ts";
 import { readMounted } from "../process.ts";
+import { callUnary } from "../serve/call-unary.ts";
 
 export interface CertifyClientOptions {
   readonly host: string;
@@ -19,6 +19,7 @@ export interface CertifyClientOptions {
   readonly tokenFile: string;
   /** `ip:port` list; empty: the system's resolver. */
   readonly dnsServers: readonly string[];
+  readonly clock: Clock;
 }
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -33,13 +34,16 @@ export function createCertifyClient(
     const token = readMounted(tokenFile, "--token-file");
     const tls = clientOptions(credentials.asking, { serverName, expectIdentity: serverName });
     const socket = await open(await resolve(options), options, tls);
-    const url = `http://${joinHostPort(options.host.replace(/\.$/, ""), options.port)}`;
-    const sessionManager = new Http2SessionManager(url, {}, { createConnection: () => socket });
     try {
-      const transport = createGrpcTransport({ baseUrl: url, sessionManager });
-      const reply = await createClient(Identity, transport).certify(
+      const reply = await callUnary(
+        Identity.method.certify,
         { identity, token, certificateSigningRequest: requestDer },
-        { timeoutMs: CALL_TIMEOUT_MS },
+        {
+          socket,
+          authority: joinHostPort(options.host.replace(/\.$/, ""), options.port),
+          clock: options.clock,
+          timeoutMs: CALL_TIMEOUT_MS,
+        },
       );
       return {
         leafDer: reply.leafCertificate,
@@ -57,7 +61,6 @@ export function createCertifyClient(
         cause,
       });
     } finally {
-      sessionManager.abort();
       socket.destroy();
     }
   };
