@@ -120,6 +120,12 @@ function checkTapFlags(options: Options): void {
   if (options.noFollow === true && options.since === undefined) {
     fail("--no-follow needs --since: without it there is only what comes", "add --since 1m");
   }
+  if (options.noFollow === true && options.headers === true) {
+    fail(
+      "--no-follow and --headers exclude each other: proxies remember no headers",
+      "leave out one of them",
+    );
+  }
   if (options.columns !== undefined && (options.output !== undefined || options.headers === true)) {
     fail(
       "--columns is a format of its own",

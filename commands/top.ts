@@ -94,6 +94,7 @@ export const command: Command = {
           console,
           signal: AbortSignal.any([signal, failed.signal]),
           keys,
+          rawPaths: options.rawPaths === true,
           rows: (sort, paths) => table.rows(sort, paths),
           notice: () => notice,
           footer: `${targets.pods.length} ${targets.pods.length === 1 ? "proxy" : "proxies"} asked`,

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { MeshError } from "../base/error.ts";
 import type { Console } from "../cli/console.ts";
 import type { MeshView, ViewFormat } from "./mesh-view.ts";
 import { printView } from "./print-view.ts";
@@ -13,11 +14,23 @@ export interface ShowViewOptions {
   readonly collect: (signal: AbortSignal) => Promise<MeshView>;
 }
 
-/** Prints a view, or keeps it on the screen and leaves the last one behind. */
+/**
+ * Prints a view, or keeps it on the screen and leaves the last one behind.
+ *
+ * @throws MeshError `VIEW_WATCH` for a format that is no table
+ */
 export async function showView(options: ShowViewOptions): Promise<void> {
   const { console, signal, clock, format, collect } = options;
   const isTable = format.kind === "table" || format.kind === "wide";
-  if (options.watch && isTable && console.stdout.isTty) {
+  if (options.watch && !isTable) {
+    throw new MeshError({
+      kind: "usage",
+      code: "VIEW_WATCH",
+      message: `--watch keeps a table on the screen, and ${format.kind} is none`,
+      hint: "leave out --watch or --output",
+    });
+  }
+  if (options.watch && console.stdout.isTty) {
     const { showWatchScreen } = await import("./watch-screen.ts");
     const last = await showWatchScreen({ console, signal, clock, refresh: collect });
     if (last) printOnce(console, last, format);

@@ -17,6 +17,8 @@ export interface TopScreenOptions {
   readonly console: Console;
   readonly signal: AbortSignal;
   readonly keys: TopKeys;
+  /** Begins with each path as it is. */
+  readonly rawPaths?: boolean;
   readonly rows: (sort: TopSort, paths: "raw" | "grouped") => readonly TopRow[];
   /** The latest notice: a proxy that is silent, lines that were lost. */
   readonly notice: () => string | undefined;
@@ -34,7 +36,10 @@ export async function showTopScreen(options: TopScreenOptions): Promise<void> {
 function TopScreen(options: TopScreenOptions): ReactElement {
   const { exit } = useApp();
   const { rows: height, columns: width } = useWindowSize();
-  const [{ state, pinned }, setPressed] = useState<Pressed>({ state: TOP_START, pinned: undefined });
+  const [{ state, pinned }, setPressed] = useState<Pressed>({
+    state: { ...TOP_START, grouped: options.rawPaths !== true },
+    pinned: undefined,
+  });
   const [ended, setEnded] = useState(false);
   const [rows, setRows] = useState<readonly TopRow[]>([]);
   const { sort, grouped, paused } = state;
