@@ -80,7 +80,9 @@ export async function runController(options: ControllerProcess): Promise<void> {
   const watching = stores.map(({ resource, store }) =>
     source.run(resource, (event) => store.handle(slim(event)), signal),
   );
-  const views = new Views(index.topics);
+  const views = new Views(index.topics, (view, error) =>
+    log.error("a change could not be told", { view, error: error.message }),
+  );
   const checked = new CheckedObjects(index, log);
   const statuses = new StatusController({
     index,

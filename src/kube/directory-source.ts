@@ -149,7 +149,15 @@ export class DirectorySource implements Source {
   }
 
   #tell(event: SourceEvent & { readonly object: KubeObject }): void {
-    for (const { resource, listener } of this.#readers) if (isOf(resource, event.object)) listener(event);
+    for (const { resource, listener } of this.#readers) {
+      if (!isOf(resource, event.object)) continue;
+      try {
+        listener(event);
+      } catch (error) {
+        const { message } = error as Error;
+        this.#options.log.error("object cannot be used", { object: keyOf(event.object), error: message });
+      }
+    }
   }
 
   /** @returns whether a file is new, different or gone */

@@ -27,7 +27,17 @@ export class CheckedObjects implements StoreListener {
       const { namespace, name } = object.metadata;
       this.#log.warn("object has mistakes", { object: `${object.kind} ${namespace}/${name}`, problems });
     }
-    this.#next.apply(object);
+    try {
+      this.#next.apply(object);
+    } catch (error) {
+      // Its kind's other objects must not be the worse for it.
+      this.#faulty.set(keyOf(object), object.kind);
+      const { namespace, name } = object.metadata;
+      this.#log.error("object cannot be used", {
+        object: `${object.kind} ${namespace}/${name}`,
+        error: (error as Error).message,
+      });
+    }
   }
 
   delete(object: KubeObject): void {

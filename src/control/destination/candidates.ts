@@ -70,8 +70,10 @@ function inSlices(
       // Without its labels a meshed pod would be advertised as plaintext. It comes as soon as the pod is known.
       if (workload === "unknown") continue;
       for (const address of endpoint.addresses ?? []) {
+        const ip = normaliseIp(String(address));
+        if (isIP(ip) === 0) continue;
         found.push({
-          ip: normaliseIp(address),
+          ip,
           port,
           isIpv6: slice.addressType === "IPv6",
           nodeName: endpoint.nodeName ?? undefined,

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { normaliseIp } from "../../base/ip.ts";
 import type { KubeObject } from "../../base/kube-object.ts";
 import { INBOUND_PORT } from "../../base/names.ts";
@@ -36,7 +37,10 @@ function convert({ spec, status, metadata }: KubeObject): ExternalWorkload {
   return {
     identity,
     serverName: serverName || identity,
-    ips: (spec?.workloadIPs ?? []).map(({ ip }: { ip: string }) => normaliseIp(ip)),
+    // From a file anything may come.
+    ips: (spec?.workloadIPs ?? [])
+      .map(({ ip }: { ip: string }) => normaliseIp(String(ip)))
+      .filter((ip: string) => isIP(ip) !== 0),
     ports: ports.map(({ name, port }) => ({ name, port })),
     inboundPort: ports.find(({ name }) => PROXY_PORT_NAMES.has(name))?.port ?? INBOUND_PORT,
     // Who says nothing about it is not watched over by anybody who would.

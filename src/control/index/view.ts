@@ -38,17 +38,31 @@ export interface View<T> {
 /** The views that are in use, by key. */
 export class Views {
   readonly #topics: Topics;
+  readonly #onFault: (key: string, error: Error) => void;
   readonly #views = new Map<string, LiveView<unknown>>();
 
-  constructor(topics: Topics) {
+  /**
+   * @param onFault  told of what went wrong when a view was computed anew or told; it then keeps the value that it has, and the others
+   *   are none the worse for it. Without it, faults are thrown
+   */
+  constructor(
+    topics: Topics,
+    onFault: (key: string, error: Error) => void = (_key, error) => {
+      throw error;
+    },
+  ) {
     this.#topics = topics;
+    this.#onFault = onFault;
   }
 
   /** The view of a key; it lives from its first subscriber to its last. */
   get<T>(key: string, spec: ViewSpec<T>): View<T> {
     const known = this.#views.get(key) as LiveView<T> | undefined;
     if (known) return known;
-    const view = new LiveView<T>(this.#topics, spec, () => this.#views.delete(key));
+    const view = new LiveView<T>(this.#topics, spec, {
+      onIdle: () => this.#views.delete(key),
+      onFault: (error) => this.#onFault(key, error),
+    });
     this.#views.set(key, view as LiveView<unknown>);
     return view;
   }
@@ -66,16 +80,20 @@ export class Views {
 class LiveView<T> implements View<T> {
   readonly #topics: Topics;
   readonly #spec: ViewSpec<T>;
-  readonly #onIdle: () => void;
+  readonly #owner: { readonly onIdle: () => void; readonly onFault: (error: Error) => void };
   readonly #listeners = new Set<(next: T, previous: T) => void>();
   #tracked = new Map<Topic, () => void>();
   #value: { readonly of: T } | undefined;
   #changes = 0;
 
-  constructor(topics: Topics, spec: ViewSpec<T>, onIdle: () => void) {
+  constructor(
+    topics: Topics,
+    spec: ViewSpec<T>,
+    owner: { readonly onIdle: () => void; readonly onFault: (error: Error) => void },
+  ) {
     this.#topics = topics;
     this.#spec = spec;
-    this.#onIdle = onIdle;
+    this.#owner = owner;
   }
 
   state(key: string): ViewState {
@@ -102,7 +120,7 @@ class LiveView<T> implements View<T> {
       for (const untrack of this.#tracked.values()) untrack();
       this.#tracked = new Map();
       this.#value = undefined;
-      this.#onIdle();
+      this.#owner.onIdle();
     };
   }
 
@@ -110,16 +128,31 @@ class LiveView<T> implements View<T> {
   #compute(): T {
     const previous = this.#tracked;
     const tracked = new Map<Topic, () => void>();
-    const value = this.#spec.compute((topic) => {
-      if (!tracked.has(topic))
-        tracked.set(topic, previous.get(topic) ?? this.#topics.subscribe(topic, this.#refresh));
-    });
+    let value: T;
+    try {
+      value = this.#spec.compute((topic) => {
+        if (!tracked.has(topic))
+          tracked.set(topic, previous.get(topic) ?? this.#topics.subscribe(topic, this.#refresh));
+      });
+    } catch (error) {
+      // It is tried again when any of what it looked at changes, now or before.
+      this.#tracked = new Map([...previous, ...tracked]);
+      throw error;
+    }
     for (const [topic, untrack] of previous) if (!tracked.has(topic)) untrack();
     this.#tracked = tracked;
     return value;
   }
 
   readonly #refresh = (): void => {
+    try {
+      this.#tellChange();
+    } catch (error) {
+      this.#owner.onFault(error as Error);
+    }
+  };
+
+  #tellChange(): void {
     if (!this.#value) return;
     const previous = this.#value.of;
     const next = this.#compute();
@@ -127,5 +160,5 @@ class LiveView<T> implements View<T> {
     this.#value = { of: next };
     this.#changes++;
     for (const listener of [...this.#listeners]) listener(next, previous);
-  };
+  }
 }

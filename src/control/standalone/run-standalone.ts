@@ -67,7 +67,9 @@ async function run(options: StandaloneProcess): Promise<void> {
   const registry = createControlRegistry(clock);
   const settings = readSettings(options, defaultValues(""));
   const index = new ClusterIndex();
-  const views = new Views(index.topics);
+  const views = new Views(index.topics, (view, error) =>
+    log.error("a change could not be told", { view, error: error.message }),
+  );
   const checked = new CheckedObjects(index, log);
   const source = new DirectorySource({ directory: options.directory, clock, log });
   const stores: { readonly resource: ResourceRef; readonly store: Store }[] = [

@@ -35,3 +35,30 @@ test("objects with mistakes are passed on all the same, logged with their fields
   assert.deepEqual([...checked.counts()], []);
   assert.deepEqual(passed, ["apply good", "apply bad", "apply odd", "apply bad", "delete odd"]);
 });
+
+test("an object that the index cannot take is named and counted, and the next one comes through", () => {
+  const errors: string[] = [];
+  const passed: string[] = [];
+  const checked = new CheckedObjects(
+    {
+      apply({ metadata }) {
+        if (metadata.name === "odd") throw new Error("of another shape");
+        passed.push(metadata.name!);
+      },
+      delete() {},
+    },
+    { ...silentLogger, error: (message, fields) => void errors.push(`${message} ${JSON.stringify(fields)}`) },
+  );
+  const workload = (name: string): KubeObject => ({
+    apiVersion: "workload.meshctl.io/v1beta1",
+    kind: "ExternalWorkload",
+    metadata: { name, namespace: "demo" },
+  });
+  checked.apply(workload("odd"));
+  checked.apply(workload("good"));
+  assert.deepEqual(errors, [
+    'object cannot be used {"object":"ExternalWorkload demo/odd","error":"of another shape"}',
+  ]);
+  assert.deepEqual(passed, ["good"]);
+  assert.deepEqual([...checked.counts()], [["ExternalWorkload", 1]]);
+});

@@ -67,3 +67,64 @@ test("view and its topics go with the last subscriber", () => {
   assert.equal(views.size, 0);
   assert.equal(topics.size, 0);
 });
+
+test("a view that cannot be computed keeps its value, is named, and holds up no other", () => {
+  const topics = new Topics();
+  const faults: string[] = [];
+  const views = new Views(topics, (key, error) => faults.push(`${key}: ${error.message}`));
+  let value = 1;
+  const told: string[] = [];
+  const spec = (name: string, compute: () => number) => {
+    const view = views.get(name, {
+      isEqual: (left: number, right: number) => left === right,
+      compute: (track) => {
+        track("topic");
+        return compute();
+      },
+    });
+    view.subscribe((next) => told.push(`${name} ${next}`));
+    return view;
+  };
+  const broken = spec("broken", () => {
+    if (value === 2) throw new Error("of another shape");
+    return value;
+  });
+  spec("good", () => value);
+  for (value of [2, 3]) {
+    topics.publish("topic");
+    topics.flush();
+    if (value === 2) assert.equal(broken.current, 1);
+  }
+  assert.deepEqual(told, ["good 2", "broken 3", "good 3"]);
+  assert.deepEqual(faults, ["broken: of another shape"]);
+});
+
+test("a view that could not be computed leaves no topics behind, and is tried again when what it saw changes", () => {
+  const topics = new Topics();
+  const views = new Views(topics, () => {});
+  let isBroken = false;
+  const told: number[] = [];
+  let value = 0;
+  const leave = views
+    .get("key", {
+      isEqual: (left: number, right: number) => left === right,
+      compute(track) {
+        track("always");
+        if (isBroken) {
+          track("only then");
+          throw new Error("broken");
+        }
+        return ++value;
+      },
+    })
+    .subscribe((next) => told.push(next));
+  isBroken = true;
+  topics.publish("always");
+  topics.flush();
+  isBroken = false;
+  topics.publish("only then");
+  topics.flush();
+  assert.deepEqual(told, [2]);
+  leave();
+  assert.equal(topics.size, 0);
+});
