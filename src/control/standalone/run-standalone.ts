@@ -73,7 +73,8 @@ async function run(options: StandaloneProcess): Promise<void> {
   const checked = new CheckedObjects(index, log);
   const source = new DirectorySource({ directory: options.directory, clock, log });
   const stores: { readonly resource: ResourceRef; readonly store: Store }[] = [
-    ...WATCHED.map((resource) => ({ resource, store: new Store(index) })),
+    // No server has looked at their shape, either.
+    ...WATCHED.map((resource) => ({ resource, store: new Store(checked) })),
     ...Object.values(CUSTOM_KINDS).map((kind) => ({
       resource: { ...kind, version: kind.versions[0] },
       store: new Store(checked),
