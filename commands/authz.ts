@@ -2,7 +2,7 @@ import { systemClock } from "../src/base/clock.ts";
 import type { Command } from "../src/cli/command.ts";
 import { collectAuthorizations } from "../src/collect/authorizations.ts";
 import { openCluster } from "../src/collect/open-cluster.ts";
-import { parseOneSelection } from "../src/collect/selector.ts";
+import { parsePodsSelection } from "../src/collect/selector.ts";
 import { NAMESPACE_FLAG, outputFlag, PLAIN_FORMATS } from "../src/views/live-flags.ts";
 import { type MeshView, parseViewFormat } from "../src/views/mesh-view.ts";
 import { showView } from "../src/views/show-view.ts";
@@ -27,7 +27,7 @@ export const command: Command = {
   async run(options, args, context) {
     const { console, signal } = context;
     const format = parseViewFormat(options.output as string | undefined, PLAIN_FORMATS);
-    const selection = parseOneSelection(args);
+    const selection = parsePodsSelection(args, "authz", ["namespace"]);
     const kube = await openCluster(context);
     try {
       const namespace = (options.namespace as string | undefined) ?? kube.namespace;

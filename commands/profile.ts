@@ -144,6 +144,9 @@ async function listen(
     over,
   );
   signal.throwIfAborted();
+  if (seen.routes().length === 0) {
+    console.stderr.write("no requests arrived in that time: a longer --tap-duration may see some\n");
+  }
   return seen.routes();
 }
 

@@ -1,6 +1,6 @@
 import { MeshError } from "../src/base/error.ts";
 import type { Command } from "../src/cli/command.ts";
-import { parseOneSelection } from "../src/collect/selector.ts";
+import { parseOneSelection, parsePodsSelection } from "../src/collect/selector.ts";
 import { EDGES_FORMATS, outputFlag } from "../src/views/live-flags.ts";
 import { parseViewFormat } from "../src/views/mesh-view.ts";
 import { routesData, routesTables } from "../src/views/route-tables.ts";
@@ -25,7 +25,7 @@ export const command: Command = {
     { command: "meshctl routes deploy/web --to svc/orders -n demo -o wide", does: "with what retries cost" },
   ],
   async run(options, args, context) {
-    const selection = parseOneSelection(args);
+    const selection = parsePodsSelection(args, "routes", ["namespace", "service"]);
     const format = parseViewFormat(options.output as string | undefined, EDGES_FORMATS);
     const to = options.to as string | undefined;
     const toNamespace = options.toNamespace as string | undefined;

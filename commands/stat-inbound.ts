@@ -1,5 +1,5 @@
 import type { Command } from "../src/cli/command.ts";
-import { parseOneSelection } from "../src/collect/selector.ts";
+import { parsePodsSelection } from "../src/collect/selector.ts";
 import { outputFlag, STAT_FORMATS } from "../src/views/live-flags.ts";
 import { parseViewFormat } from "../src/views/mesh-view.ts";
 import { inboundData, inboundTables } from "../src/views/route-tables.ts";
@@ -13,7 +13,7 @@ export const command: Command = {
   flags: [...ROUTE_FLAGS, outputFlag(STAT_FORMATS)],
   examples: [{ command: "meshctl stat-inbound deploy/web -n demo", does: "of one deployment" }],
   async run(options, args, context) {
-    const selection = parseOneSelection(args);
+    const selection = parsePodsSelection(args, "stat-inbound", ["namespace"]);
     return showRouteStats({
       context,
       format: parseViewFormat(options.output as string | undefined, STAT_FORMATS),

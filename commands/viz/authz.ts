@@ -2,7 +2,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { Command } from "../../src/cli/command.ts";
 import { collectAuthzStats } from "../../src/collect/authz-stats.ts";
 import { openCluster } from "../../src/collect/open-cluster.ts";
-import { parseOneSelection } from "../../src/collect/selector.ts";
+import { parsePodsSelection } from "../../src/collect/selector.ts";
 import { checkWindow } from "../../src/collect/stat-query.ts";
 import { describeCoverage, summarizeCoverage } from "../../src/collect/stats.ts";
 import { authzData, authzTables } from "../../src/views/authz-table.ts";
@@ -36,7 +36,7 @@ export const command: Command = {
   async run(options, args, context) {
     const { console, signal } = context;
     const format = parseViewFormat(options.output as string | undefined, STAT_FORMATS);
-    const selection = parseOneSelection(args);
+    const selection = parsePodsSelection(args, "authz", ["namespace"]);
     const windowMs = options.timeWindow as number;
     checkWindow(windowMs);
     const kube = await openCluster(context);

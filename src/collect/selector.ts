@@ -57,14 +57,18 @@ export function parseOneSelection(args: readonly string[]): Selection {
 }
 
 /**
- * Reads a resource that has pods: a workload or a pod.
+ * Reads a resource that has pods: a workload or a pod, or what else is `allowed`.
  *
  * @param verb names the command in messages
  * @throws MeshError `SELECTOR_NO_PODS`, and as `parseSelection`
  */
-export function parsePodsSelection(args: readonly string[], verb: string): Selection {
+export function parsePodsSelection(
+  args: readonly string[],
+  verb: string,
+  allowed: readonly ResourceKind["role"][] = [],
+): Selection {
   const selection = parseOneSelection(args);
-  if (selection.kind.role === "workload" || selection.kind.role === "pod") return selection;
+  if (["workload", "pod", ...allowed].includes(selection.kind.role)) return selection;
   throw usage({
     code: "SELECTOR_NO_PODS",
     message: `${verb} cannot look at a ${selection.kind.name}: it has no pods of its own`,

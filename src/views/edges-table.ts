@@ -10,6 +10,7 @@ export function edgesTables(
   options: { readonly wide: boolean },
 ): readonly TableContent[] {
   if (edges.length === 0) return [];
+  const shown = new Set<string>();
   const headers = [
     "SRC",
     "DST",
@@ -21,16 +22,22 @@ export function edgesTables(
   return [
     {
       columns: headers.map((header): Column => ({ header, align: "left" })),
-      rows: edges.map((edge) => [
-        edge.src,
-        edge.dst,
-        edge.srcNamespace || "-",
-        edge.dstNamespace || "-",
-        ...(options.wide
-          ? [shortenIdentity(edge.clientId) || "-", shortenIdentity(edge.serverId) || "-"]
-          : []),
-        edge.noTlsReason || SECURED,
-      ]),
+      rows: edges
+        .map((edge) => [
+          edge.src,
+          edge.dst,
+          edge.srcNamespace || "-",
+          edge.dstNamespace || "-",
+          ...(options.wide
+            ? [shortenIdentity(edge.clientId) || "-", shortenIdentity(edge.serverId) || "-"]
+            : []),
+          edge.noTlsReason || SECURED,
+        ])
+        .filter((cells) => {
+          // Without identities, connections of several accounts look alike: one line says as much.
+          const line = cells.join("\u0000");
+          return !shown.has(line) && shown.add(line);
+        }),
     },
   ];
 }
