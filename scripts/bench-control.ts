@@ -287,6 +287,13 @@ async function measure(key: string, work: Work): Promise<Row[]> {
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => void cleanUp().finally(() => process.exit(130)));
 }
+// A change that fails while others are awaited ends the bench, and nothing may outlive it.
+for (const fault of ["uncaughtException", "unhandledRejection"] as const) {
+  process.once(fault, (error: unknown) => {
+    say(`bench: ${String(error)}`);
+    void cleanUp().finally(() => process.exit(1));
+  });
+}
 try {
   const rows: Row[] = [];
   for (const key of flags.only.split(",")) {

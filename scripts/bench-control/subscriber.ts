@@ -133,6 +133,9 @@ async function subscribe(order: SubscriberOrder & { do: "subscribe" }): Promise<
   await Promise.all(Array.from({ length: CONNECTING_MAX }, worker));
 }
 
+// Without its parent nobody wants the report.
+process.once("disconnect", () => process.exit(0));
+
 process.on("message", (order: SubscriberOrder) => {
   switch (order.do) {
     case "subscribe":
