@@ -36,7 +36,6 @@ interface Budget {
 
 const HEAVY = [
   "node_modules/@kubernetes/client-node/",
-  "node_modules/@connectrpc/",
   "node_modules/@peculiar/x509/",
   "node_modules/ink/",
   "node_modules/react/",
