@@ -243,7 +243,8 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
         if (event === Http1Event.more) break;
         this.#take(event);
       }
-      if (this.#isInputEnded && !this.#decoder.hasRest) this.#inputEnded();
+      // While somebody has to make room first, the decoder has not yet been asked whether the body is whole.
+      if (this.#isInputEnded && !this.#decoder.hasRest && !this.#isBodyBlocked) this.#inputEnded();
     } catch (error) {
       this.#malformed(error);
     } finally {
@@ -343,6 +344,7 @@ export class HttpServerConnection implements ExchangeConnection, Drainable {
   #finish(): void {
     if (this.#state === "closing" || this.#state === "closed") return;
     this.#state = "closing";
+    this.#isBodyBlocked = false;
     const socket = this.#socket;
     // Only once everything was written does the client's time to read and close begin.
     socket.once("finish", () => {
