@@ -35,6 +35,23 @@ const DECIDING = /meshctl\.io\/|^(?:kind|apiVersion|name|generateName|namespace|
 /** Deeper nesting is no manifest, and would exhaust the stack. */
 const DEPTH_MAX = 100;
 
+/** So many keys are compared one by one: a set for each map costs more. */
+const FEW_PAIRS = 16;
+
+function hasKey(pairs: readonly OutlinePair[], key: string): boolean {
+  for (const pair of pairs) if (pair.key === key) return true;
+  return false;
+}
+
+function isLetter(char: number): boolean {
+  return (char >= 97 && char <= 122) || (char >= 65 && char <= 90);
+}
+
+/** Digits, dash, dot, slash, underscore. */
+function isInWord(char: number): boolean {
+  return (char >= 45 && char <= 57) || char === 95;
+}
+
 class Scanner {
   readonly #text: string;
   readonly #end: number;
@@ -47,10 +64,13 @@ class Scanner {
   /** End of the current line, without its line end. */
   #lineEnd = 0;
   #depth = 0;
+  /** Whether the document has carriage returns at all: then each line is looked at. */
+  readonly #hasReturns: boolean;
 
   constructor(text: string, slice: DocumentSlice) {
     this.#text = text;
     this.#end = slice.end;
+    this.#hasReturns = text.slice(slice.start, slice.end).includes("\r");
     this.#next = slice.start + (text.charCodeAt(slice.start) === 0xfeff ? 1 : 0);
   }
 
@@ -82,7 +102,8 @@ class Scanner {
       const char = this.#text.charCodeAt(position);
       if (position >= end || char === 35 /* # */) continue;
       // A tab, or a carriage return alone, which YAML takes for a line end.
-      if (char === 9 || this.#text.slice(position, end).includes("\r")) throw new NotPlain();
+      if (char === 9 || (this.#hasReturns && this.#text.slice(position, end).includes("\r")))
+        throw new NotPlain();
       this.#column = position - start;
       this.#content = position;
       this.#lineEnd = end;
@@ -102,11 +123,17 @@ class Scanner {
   #map(column: number): OutlineMap {
     const start = this.#content;
     const pairs: OutlinePair[] = [];
-    const keys = new Set<string>();
+    let keys: Set<string> | undefined;
     while (this.#column === column && !this.#isDash() && !this.#isDocumentEnd()) {
       const pair = this.#pair(column);
-      if (keys.has(pair.key) || pair.key === "<<") throw new NotPlain();
-      keys.add(pair.key);
+      if (pair.key === "<<") throw new NotPlain();
+      if (pairs.length < FEW_PAIRS) {
+        if (hasKey(pairs, pair.key)) throw new NotPlain();
+      } else {
+        keys ??= new Set(pairs.map(({ key }) => key));
+        if (keys.has(pair.key)) throw new NotPlain();
+        keys.add(pair.key);
+      }
       pairs.push(pair);
     }
     if (this.#column > column || pairs.length === 0) throw new NotPlain();
@@ -116,6 +143,12 @@ class Scanner {
 
   #pair(column: number): OutlinePair {
     const keyStart = this.#content;
+    const wordEnd = this.#wordEnd(keyStart);
+    if (wordEnd > keyStart) {
+      const key = this.#text.slice(keyStart, wordEnd);
+      if (typeof plainValue(key) !== "string") throw new NotPlain();
+      return this.#valueOf(key, keyStart, wordEnd + 1, column);
+    }
     const line = this.#text.slice(keyStart, this.#lineEnd);
     const match =
       /^(?:"([^"\\]*)"|'([^']*)'|([^\s"'#&*!|>%@`{}[\],?:-][^:#]*?|[-?:][^\s:#][^:#]*?)) ?:(?=[ ]|$)/.exec(
@@ -127,11 +160,26 @@ class Scanner {
     const plain = match[3];
     // A plain key that reads as a number or boolean is no string; the full parser knows what it becomes.
     if (plain !== undefined && typeof plainValue(plain) !== "string") throw new NotPlain();
+    return this.#valueOf(match[1] ?? match[2] ?? plain!, keyStart, colonEnd, column);
+  }
+
+  #valueOf(key: string, keyStart: number, colonEnd: number, column: number): OutlinePair {
     const value = this.#value(colonEnd, column, true);
-    const key = match[1] ?? match[2] ?? plain!;
     if (value?.kind === "scalar" && value.value instanceof UndecodedScalar && DECIDING.test(key))
       throw new NotPlain();
     return { key, keyStart, colonEnd, value };
+  }
+
+  /** End of the key at an offset when it is a word as nearly all are (`app.kubernetes.io/name`), with its colon right after it; else the offset. */
+  #wordEnd(start: number): number {
+    const text = this.#text;
+    let position = start;
+    if (!isLetter(text.charCodeAt(position))) return start;
+    for (let char = text.charCodeAt(++position); isLetter(char) || isInWord(char); ) {
+      char = text.charCodeAt(++position);
+    }
+    if (position >= this.#lineEnd || text.charCodeAt(position) !== 58) return start;
+    return position + 1 === this.#lineEnd || text.charCodeAt(position + 1) === 32 ? position : start;
   }
 
   #seq(column: number): OutlineSeq {
@@ -151,7 +199,8 @@ class Scanner {
     while (this.#text.charCodeAt(position) === 32 && position < this.#lineEnd) position++;
     const rest = this.#text.slice(position, this.#lineEnd);
     if (rest === "" || rest.startsWith("#")) return this.#value(dash + 1, column, false);
-    if (/^(?:"[^"\\]*"|'[^']*'|[^\s"'#&*!|>%@`{}[\],?:-][^:#]*?) ?:(?: |$)/.test(rest)) {
+    const isWord = this.#wordEnd(position) > position;
+    if (isWord || /^(?:"[^"\\]*"|'[^']*'|[^\s"'#&*!|>%@`{}[\],?:-][^:#]*?) ?:(?: |$)/.test(rest)) {
       // A map whose first key stands beside the dash: its column is where the key is.
       this.#column = column + (position - dash);
       this.#content = position;
@@ -193,6 +242,13 @@ class Scanner {
   }
 
   #plain(start: number, rest: string): OutlineScalar {
+    // Nearly all: a word or a number, in which nothing could be a key, a comment or the start of something else.
+    const first = rest.charCodeAt(0);
+    const isUsual = isLetter(first) || (first >= 48 && first <= 57) || first === 47;
+    if (isUsual && !rest.includes(":") && !rest.includes("#") && !rest.includes("\t")) {
+      const word = rest.trimEnd();
+      return { kind: "scalar", start, end: start + word.length, value: plainValue(word) };
+    }
     if (/^[&*!%@`,\]}#]|^[-?:](?: |$)/.test(rest) || /:(?: |$)|\t/.test(rest)) throw new NotPlain();
     const comment = rest.indexOf(" #");
     const content = (comment < 0 ? rest : rest.slice(0, comment)).trimEnd();
