@@ -15,6 +15,11 @@ export const command: Command = {
   flags: [
     DIR_FLAG,
     {
+      name: "fresh",
+      type: "boolean",
+      summary: "forget the objects that the last cluster in the folder had",
+    },
+    {
       name: "api-port",
       type: "number",
       placeholder: "PORT",
@@ -48,6 +53,8 @@ export const command: Command = {
     const cluster = await startCluster(context, {
       dir: devDir(options, context),
       quietLevel: "warn",
+      keepsObjects: true,
+      isFresh: options.fresh === true,
       apiPort: readPort(options.apiPort as number),
       onProgress: (message) => console.stderr.write(`${message}\n`),
     });

@@ -13,7 +13,9 @@ import { meshctlCommand } from "./meshctl-command.ts";
  */
 export async function startCluster(
   { console, env, cwd, globals }: CommandContext,
-  options: Pick<LocalClusterOptions, "dir" | "onProgress" | "apiPort"> & { readonly quietLevel: LogLevel },
+  options: Pick<LocalClusterOptions, "dir" | "onProgress" | "apiPort" | "keepsObjects" | "isFresh"> & {
+    readonly quietLevel: LogLevel;
+  },
 ): Promise<LocalCluster> {
   const { startLocalCluster } = await import("../../src/local/cluster.ts");
   const { quietLevel, ...rest } = options;

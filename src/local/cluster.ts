@@ -6,6 +6,7 @@ import { MeshError, systemErrorCode } from "../base/error.ts";
 import type { KubeObject } from "../base/kube-object.ts";
 import type { Logger } from "../base/log.ts";
 import { type ApiServer, createApiServer } from "./apiserver/server.ts";
+import { createStore } from "./apiserver/store.ts";
 import { namespacedResources, ownableResources } from "./cluster-resources.ts";
 import { startControllers } from "./controllers/all.ts";
 import type { Controller } from "./controllers/controller.ts";
@@ -24,6 +25,7 @@ import { startServiceForwarders } from "./network/forwarders.ts";
 import { type HostPort, readyEndpoints } from "./network/ready-endpoints.ts";
 import type { ObjectApi } from "./object-api.ts";
 import { ENDPOINT_SLICES, NAMESPACES, SERVICES } from "./resources.ts";
+import { readObjects, restoreObjects, startSaving } from "./saved-objects.ts";
 
 export interface LocalClusterOptions {
   /** Kubeconfig, keys, logs and volumes; one cluster at a time may use it. Made when missing. */
@@ -43,6 +45,10 @@ export interface LocalClusterOptions {
   readonly cwd: string;
   /** Port of the API server on 127.0.0.1; 0 (the default) takes a free one. */
   readonly apiPort?: number;
+  /** Objects and claims of an earlier life in `dir` are there again, and this life's are saved for the next. Otherwise it starts empty. */
+  readonly keepsObjects?: boolean;
+  /** With `keepsObjects`: forgets the earlier life first. */
+  readonly isFresh?: boolean;
   /** Default `cluster.local`. */
   readonly clusterDomain?: string;
   /** Says what has been done, for progress lines. */
@@ -142,15 +148,26 @@ async function assemble(
   if (leftovers > 0) progress(`ended ${leftovers} processes of a cluster that was killed here`);
   const podsDir = join(dir, "pods");
   const claimsDir = join(dir, "claims");
-  for (const folder of [podsDir, claimsDir]) {
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { mode: 0o700 });
-    undo.push(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
-  }
+  const objectsFile = join(dir, "objects.jsonl");
+  const clear = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 3 });
+  await clear(podsDir);
+  undo.push(() => clear(podsDir));
+  if (!options.keepsObjects || options.isFresh)
+    for (const path of [claimsDir, objectsFile]) await clear(path);
+  if (!options.keepsObjects) undo.push(() => clear(claimsDir));
+  for (const folder of [podsDir, claimsDir]) await mkdir(folder, { mode: 0o700, recursive: true });
 
   const addresses = createClusterAddresses(claim.octet);
+  const saved = options.keepsObjects ? await readObjects(objectsFile) : undefined;
+  const store = createStore(saved ? { startVersion: saved.version } : {});
+  if (saved) {
+    const restored = restoreObjects(saved.objects, (ip) => addresses.clusterIps.allocate(ip));
+    for (const { bucket, object } of restored) store.put(bucket, object);
+    progress(`${restored.length} objects of the last life of this cluster are back`);
+  }
   const server = await createApiServer({
     dir: join(dir, "apiserver"),
+    store,
     port: options.apiPort ?? 0,
     clock,
     log,
@@ -184,6 +201,12 @@ async function assemble(
   undo.push(() => controllers.stop());
   for (const controller of await startNodeAndNetwork(options, { server, addresses, kubelet })) {
     undo.push(() => controller.stop());
+  }
+
+  if (options.keepsObjects) {
+    const saver = startSaving(store, { file: objectsFile, clock, log });
+    // Before the pods are ended: what is saved is a cluster at work.
+    undo.push(() => saver.stop());
   }
 
   const kubeconfigPath = join(dir, "kubeconfig");

@@ -136,6 +136,9 @@ const BINDINGS: Readonly<Record<string, string>> = {
 /** Writes what a fresh cluster holds: its namespaces, the default cluster roles and their bindings. */
 export function bootstrapObjects(store: Store, nowMs: number): void {
   const put = (bucket: string, object: Omit<KubeObject, "metadata"> & { metadata: object }): void => {
+    const { namespace = "", name } = object.metadata as { namespace?: string; name: string };
+    // A cluster that has lived before has it, with what has been done to it.
+    if (store.get(bucket, namespace, name)) return;
     store.put(bucket, { ...object, metadata: { ...object.metadata, ...newIdentity(nowMs) } } as KubeObject);
   };
   for (const name of ["default", "kube-system", "kube-public", "kube-node-lease"]) {

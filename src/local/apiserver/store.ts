@@ -31,6 +31,8 @@ export interface Store {
    * @throws MeshError 410 `Expired` when the log no longer reaches back so far, or `since` lies in the future
    */
   watch(bucket: string, since: number, listener: (revision: Revision) => void): () => void;
+  /** Calls `listener` at each write of any resource, inside the write. Returns stop. */
+  observe(listener: () => void): () => void;
   /** JSON of a stored object, computed once however many lists and watches send it. */
   encode(object: KubeObject): string;
 }
@@ -61,6 +63,7 @@ export function createStore(options: StoreOptions = {}): Store {
   const revisionsMax = options.revisionsMax ?? 2000;
   const buckets = new Map<string, Bucket>();
   const encoded = new WeakMap<KubeObject, string>();
+  const observers = new Set<() => void>();
   const startVersion = options.startVersion ?? 0;
   let version = startVersion;
 
@@ -82,6 +85,7 @@ export function createStore(options: StoreOptions = {}): Store {
       bucket.log = bucket.log.slice(dropped);
     }
     for (const listener of [...bucket.listeners]) listener(revision);
+    for (const observer of observers) observer();
   };
 
   return {
@@ -142,6 +146,10 @@ export function createStore(options: StoreOptions = {}): Store {
       for (let at = firstAfter(bucket.log, since); at < bucket.log.length; at++) listener(bucket.log[at]!);
       bucket.listeners.add(listener);
       return () => bucket.listeners.delete(listener);
+    },
+    observe(listener) {
+      observers.add(listener);
+      return () => observers.delete(listener);
     },
     encode(object) {
       let text = encoded.get(object);
