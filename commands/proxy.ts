@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../src/base/clock.ts";
+import { MeshError } from "../src/base/error.ts";
 import type { Command } from "../src/cli/command.ts";
 
 export const command: Command = {
@@ -8,9 +9,21 @@ export const command: Command = {
   summary: "the sidecar: every connection of a pod passes through it",
   description:
     "Takes its whole configuration from the environment (MESHCTL_PROXY_*, else LINKERD2_PROXY_*), which the injector writes. Exits 64 when a variable cannot be used, and names each of them. On SIGTERM it takes no more connections and ends when those that are open are done, or after MESHCTL_PROXY_SHUTDOWN_GRACE_PERIOD.",
-  flags: [],
-  examples: [{ command: "MESHCTL_PROXY_LOG=debug meshctl proxy", does: "run by the injected container" }],
-  async run(_options, _args, { console, env, signal }) {
+  flags: [
+    {
+      name: "workers",
+      type: "number",
+      placeholder: "COUNT",
+      summary:
+        "threads that carry traffic, instead of what MESHCTL_PROXY_CORES, _CORES_MIN, _CORES_MAX and _CORES_MAX_RATIO say; never more than there are processors",
+    },
+  ],
+  examples: [
+    { command: "MESHCTL_PROXY_LOG=debug meshctl proxy", does: "run by the injected container" },
+    { command: "meshctl proxy --workers 2", does: "two threads on the same ports, by hand" },
+  ],
+  async run({ workers }, _args, { console, env: given, signal }) {
+    const env = typeof workers === "number" ? withWorkers(given, workers) : given;
     if (isMainThread) limitYoungSpace();
     const { runProxy, runProxyWorker } = await import("../src/proxy/proxy.ts");
     const { asBirth, mainThreadOf, spawnProxyWorker } = await import("../src/proxy/workers/spawn.ts");
@@ -31,6 +44,19 @@ export const command: Command = {
     return { exitCode: await runProxy(env, { ...io, processors, spawnWorker }, signal) };
   },
 };
+
+/** The flag wins over every variable of the kind, under either prefix: the proxy reads ours first. */
+function withWorkers(env: Readonly<Record<string, string | undefined>>, count: number) {
+  if (!Number.isInteger(count) || count < 1 || count > 999_999) {
+    throw new MeshError({
+      kind: "usage",
+      code: "PROXY_WORKERS",
+      message: `--workers is ${count}`,
+      hint: "give a whole number above 0",
+    });
+  }
+  return { ...env, MESHCTL_PROXY_CORES_MIN: String(count), MESHCTL_PROXY_CORES_MAX: String(count) };
+}
 
 const YOUNG_SPACE_FLAG = "--max-semi-space-size";
 /**
