@@ -59,8 +59,6 @@ export interface ServerExchangeOptions {
 export class ServerExchange {
   readonly request: RequestHead;
   readonly live: LiveExchange;
-  /** Told once, when the exchange is over, before `onDone`: the in-flight limit, which every exchange has. */
-  inFlight: { leave(): void } | undefined = undefined;
   /** Keeps the request's body for other attempts. */
   bodyBuffer: RequestBuffer | undefined = undefined;
   /** Monotonic ms at which the client, or the route, gives up; -1: neither says. */
@@ -273,7 +271,6 @@ export class ServerExchange {
     this.state = "done";
     this.record();
     if (!this.#isSuppressed) this.#recorder.closed(this.live);
-    this.inFlight?.leave();
     if (this.#onDone !== undefined) for (const callback of this.#onDone) callback();
   }
 }
