@@ -17,6 +17,7 @@ const PACKAGES = {
   h2spec: "github.com/summerwind/h2spec/cmd/h2spec",
   "interop-client": "google.golang.org/grpc/interop/client",
   "interop-server": "google.golang.org/grpc/interop/server",
+  proxyapi: "./proxyapi",
 } as const;
 export type GoTool = keyof typeof PACKAGES;
 
