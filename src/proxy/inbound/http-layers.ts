@@ -1,3 +1,4 @@
+import type { Clock } from "../../base/clock.ts";
 import { MeshError } from "../../base/error.ts";
 import type { LiveSet } from "../../net/live-set.ts";
 import { authorizeRequest, type Peer, type Verdict } from "../../policy/authorize.ts";
@@ -9,6 +10,7 @@ import type { ProxyDependencies, Watched } from "../dependencies.ts";
 import { Attempt, type AttemptObserver } from "../http/attempt.ts";
 import { originTarget, type ServerExchange } from "../http/server-exchange.ts";
 import { filterExchange } from "../layers/apply-filters.ts";
+import { endAtDeadline, noteDeadline, passDeadlineOn } from "../layers/grpc-deadline.ts";
 import { restoreOrigProto } from "../layers/orig-proto.ts";
 import type { Applications, ApplicationTarget } from "./application.ts";
 import type { GatewayRoute } from "./gateway.ts";
@@ -90,6 +92,33 @@ export function setClientId(next: InboundHandler): InboundHandler {
       else if (fields.has("l5d-client-id")) fields.remove("l5d-client-id");
       next.handle(exchange, context);
     },
+  };
+}
+
+/** A gRPC call's deadline holds here as well: the application hears what is left of it, and the call ends with it. */
+export function keepDeadline(next: InboundHandler, clock: Clock): InboundHandler {
+  const passOn = (exchange: ServerExchange): void => passDeadlineOn(exchange, clock);
+  return {
+    handle(exchange, context) {
+      if (exchange.live.protocol === "grpc") {
+        noteDeadline(exchange, undefined);
+        if (exchange.deadlineAt >= 0) {
+          endAtDeadline(exchange, clock);
+          exchange.onSend = exchange.onSend ? both(exchange.onSend, passOn) : passOn;
+        }
+      }
+      next.handle(exchange, context);
+    },
+  };
+}
+
+type OnSend = (exchange: ServerExchange) => void;
+
+/** Where spans are made they have asked first. */
+function both(first: OnSend, second: OnSend): OnSend {
+  return (exchange) => {
+    first(exchange);
+    second(exchange);
   };
 }
 

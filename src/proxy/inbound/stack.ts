@@ -16,7 +16,7 @@ import type { ProxySide } from "../proxy-side.ts";
 import { Applications } from "./application.ts";
 import { type InboundShared, serveDirect, serveInbound } from "./connection.ts";
 import { forwardToGateway } from "./gateway.ts";
-import { applyPolicy, callApplication, restoreHttp1, setClientId } from "./http-layers.ts";
+import { applyPolicy, callApplication, keepDeadline, restoreHttp1, setClientId } from "./http-layers.ts";
 
 /**
  * The inbound side: what comes to the application.
@@ -41,7 +41,8 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
 
   // The layers of a request, innermost first; one instance of each serves all connections.
   const called = callApplication(applications, liveSet);
-  const identified = setClientId(called);
+  const timed = keepDeadline(called, deps.clock);
+  const identified = setClientId(timed);
   const permitted = applyPolicy(identified, deps);
   const restored = restoreHttp1(permitted);
 

@@ -37,7 +37,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   TLS_IDENTITY_MISMATCH: { status: 502, close: true, reason: "identity mismatch" },
   TLS_NO_CERTIFICATE: { status: 502, close: true, reason: "no certificate" },
   UPSTREAM_CLOSED: { status: 502, close: true },
-  UPSTREAM_RESET: { status: 502, close: false, reason: "stream reset" },
+  UPSTREAM_RESET: { status: 502, close: true, reason: "stream reset" },
   UPSTREAM_MALFORMED: { status: 502, close: true },
   ROUTE_NOT_FOUND: { status: 404, close: false, reason: "no route" },
   BACKEND_MISSING: { status: 502, close: true, reason: "no backend" },

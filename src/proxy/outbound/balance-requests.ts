@@ -9,9 +9,9 @@ import { Attempt, type AttemptEnd, type AttemptObserver, wantsUpgrade } from "..
 import type { HttpVersion } from "../http/client-channel.ts";
 import type { HttpOrigin } from "../http/origin.ts";
 import { type ExchangeUpstream, originTarget, type ServerExchange } from "../http/server-exchange.ts";
+import { passDeadlineOn } from "../layers/grpc-deadline.ts";
 import { markOrigProto } from "../layers/orig-proto.ts";
 import { describeEndpoint } from "./backends.ts";
-import { passDeadlineOn } from "./grpc-deadline.ts";
 import type { AttemptHook, BalancerHandler } from "./http-layers.ts";
 import { ResponseVerdict } from "./response-verdict.ts";
 

@@ -8,8 +8,8 @@ import type { ResponseHead } from "../../wire/http1-head.ts";
 import type { ProxyDependencies } from "../dependencies.ts";
 import type { ServerExchange } from "../http/server-exchange.ts";
 import { filterExchange } from "../layers/apply-filters.ts";
+import { noteDeadline } from "../layers/grpc-deadline.ts";
 import { ORIG_PROTO } from "../layers/orig-proto.ts";
-import { noteDeadline } from "./grpc-deadline.ts";
 import type { PolicyHandler, RuleHandler } from "./http-layers.ts";
 import { overrideRule } from "./override-headers.ts";
 import { limitTimes } from "./stream-timeouts.ts";
@@ -22,7 +22,7 @@ export function routeRequests(
   const isInformational = !config.outbound.disableInformationalHeaders;
   const enter = (exchange: ServerExchange, rule: OutboundRule): void => {
     limitTimes(exchange, rule.timeouts, clock);
-    if (exchange.live.protocol === "grpc") noteDeadline(exchange, rule.timeouts, clock);
+    if (exchange.live.protocol === "grpc") noteDeadline(exchange, rule.timeouts.requestMs);
     exchange.editResponse(stripProxyHeaders);
   };
   const routeByProfile = (

@@ -16,6 +16,7 @@ import { type TestContext, test } from "node:test";
 import {
   CLIENT_ID,
   createMesh,
+  endpoint,
   HOST,
   listenRaw,
   type MeshOptions,
@@ -341,6 +342,22 @@ test("a reset of the server's reaches an HTTP/2 client with its code", async (t)
   const [record] = await mesh.client.closedCount(1);
   assert.match(record!.error, /ENHANCE_YOUR_CALM/);
   assert.deepEqual([...mesh.client.violations, ...mesh.server.violations], []);
+});
+
+test("a reset of an HTTP/2 server's is 502 for an HTTP/1 client, whose connection ends with it", async (t) => {
+  // What speaks HTTP/2 and is no proxy of ours: it resets what it was asked in HTTP/1's name.
+  const peerPort = await listenHttp2(t, (stream) => stream.close(constants.NGHTTP2_CANCEL));
+  const mesh = await createMesh(t, { appPort: peerPort });
+  const known = { protocolHint: "h2" } as const;
+  const server = endpoint(peerPort, known);
+  mesh.endpoints.set({ known: true, exists: true, endpoints: new Map([[server.address, server]]) });
+  const client = dialRaw(t, mesh.servicePort);
+  client.write(`GET / HTTP/1.1\r\nHost: ${SERVICE}\r\n\r\n`);
+  const answer = await client.untilEnd();
+  assert.match(answer, /^HTTP\/1\.1 502 /);
+  assert.match(answer, /\r\nconnection: close\r\n/i);
+  const [record] = await mesh.client.closedCount(1);
+  assert.equal(record!.errorCode, "UPSTREAM_RESET");
 });
 
 test("an HTTP/1 application that breaks off is 502 for its HTTP/1 client, over HTTP/2 too", async (t) => {

@@ -76,7 +76,7 @@ const TABLE: Readonly<Record<string, readonly [status: number, closes: boolean]>
   TLS_NO_CERTIFICATE: [502, true],
   UPSTREAM_CLOSED: [502, true],
   UPSTREAM_MALFORMED: [502, true],
-  UPSTREAM_RESET: [502, false],
+  UPSTREAM_RESET: [502, true],
   GATEWAY_LOOP: [508, true],
   GATEWAY_DOMAIN_INVALID: [404, false],
   ROUTE_NOT_FOUND: [404, false],
