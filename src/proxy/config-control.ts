@@ -26,13 +26,8 @@ export function readControlAddress(
   return { host, port, name };
 }
 
-/** MIN and MAX come together, and JITTER only with them. */
-export function readBackoff(
-  reader: ConfigReader,
-  side: "INBOUND" | "OUTBOUND",
-  fallback: BackoffConfig,
-): BackoffConfig {
-  const stem = `${side}_CONNECT_EXP_BACKOFF`;
+/** `<stem>_MIN` and so on. MIN and MAX come together, and JITTER only with them. */
+export function readBackoff(reader: ConfigReader, stem: string, fallback: BackoffConfig): BackoffConfig {
   const minMs = reader.durationMs(`${stem}_MIN`, undefined);
   const maxMs = reader.durationMs(`${stem}_MAX`, undefined);
   const hasJitter = reader.raw(`${stem}_JITTER`) !== undefined;

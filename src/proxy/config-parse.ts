@@ -63,8 +63,16 @@ function readConfig(reader: ConfigReader, warnings: string[]): ProxyConfig {
   const ownNetworks = reader.networks("OWN_NETWORKS", LOOPBACK);
   const ingressMode = reader.boolean("INGRESS_MODE", false);
   const clusterNetworks = reader.networks("POLICY_CLUSTER_NETWORKS", []);
-  const backoffOut = readBackoff(reader, "OUTBOUND", { minMs: 100, maxMs: 60_000, jitterRatio: 0.1 });
-  const backoffIn = readBackoff(reader, "INBOUND", { minMs: 100, maxMs: 10_000, jitterRatio: 0.1 });
+  const backoffOut = readBackoff(reader, "OUTBOUND_CONNECT_EXP_BACKOFF", {
+    minMs: 100,
+    maxMs: 60_000,
+    jitterRatio: 0.1,
+  });
+  const backoffIn = readBackoff(reader, "INBOUND_CONNECT_EXP_BACKOFF", {
+    minMs: 100,
+    maxMs: 10_000,
+    jitterRatio: 0.1,
+  });
   return {
     cores: readCores(reader),
     logLevel: reader.parse(

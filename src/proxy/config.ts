@@ -82,12 +82,17 @@ export interface ProxyConfig {
   readonly shutdownGracePeriodMs: number;
 
   readonly identity: {
+    /** A DNS name; with SPIRE a `spiffe://` URI. */
     readonly localName: string;
+    /** SNI by which others ask for this proxy; without SPIRE the same. */
+    readonly serverName: string;
+    /** Certificates come from SPIRE; the trust anchors with them. What follows is then empty. */
+    readonly spire: SpireConfig | undefined;
     readonly trustAnchorsPem: string;
     /** Where the anchors are instead, followed while the proxy runs. */
     readonly trustAnchorsFile: string | undefined;
     readonly tokenFile: string;
-    readonly server: ControlAddress;
+    readonly server: ControlAddress | undefined;
     readonly minRefreshMs: number;
     readonly maxRefreshMs: number;
   };
@@ -139,6 +144,13 @@ export interface TracingConfig {
   /** `OTEL_RESOURCE_ATTRIBUTES`: `key=value`, commas between. */
   readonly otelAttributes: string;
   readonly hostName: string;
+}
+
+/** The SPIFFE Workload API. */
+export interface SpireConfig {
+  readonly socketPath: string;
+  /** Waits between two streams. */
+  readonly backoff: BackoffConfig;
 }
 
 export interface BackoffConfig {

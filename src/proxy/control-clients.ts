@@ -4,10 +4,11 @@ import {
   type CertificateMaterial,
   createCredentials,
   type MeshCredentials,
+  type RefreshEvent,
 } from "../identity/mesh-credentials.ts";
 import { meshClientOptions } from "../identity/mesh-tls.ts";
 import type { Registry } from "../metrics/registry.ts";
-import type { BackoffConfig, ControlAddress, ProxyConfig } from "./config.ts";
+import type { BackoffConfig, ControlAddress, ProxyConfig, SpireConfig } from "./config.ts";
 import { createGrpcClient } from "./control/grpc-client.ts";
 import type { HostResolver } from "./control/resolve-host.ts";
 import { NO_LIMITS } from "./control/watch-stream.ts";
@@ -33,8 +34,9 @@ export async function certify(
   io: ProxyIo,
   calls: CallObservers,
   onMaterial?: (material: CertificateMaterial) => void,
-) {
-  const { trustAnchorsFile } = config.identity;
+): Promise<{ readonly credentials: Credentials; start(signal: AbortSignal): void }> {
+  const { trustAnchorsFile, spire } = config.identity;
+  if (spire) return certifyBySpire(spire, config, observability, log, io, onMaterial);
   const anchorsPem = await readTrustAnchors(config.identity);
   const credentials = createProxyCredentials(
     config,
@@ -56,6 +58,38 @@ export async function certify(
   };
 }
 
+/** Loaded only where the configuration asks for it. */
+async function certifyBySpire(
+  spire: SpireConfig,
+  config: ProxyConfig,
+  { registry }: { readonly registry: Registry },
+  log: Logger,
+  io: ProxyIo,
+  onMaterial: ((material: CertificateMaterial) => void) | undefined,
+) {
+  const { createSpireCredentials } = await import("./spire-client.ts");
+  const credentials = createSpireCredentials({
+    ...spire,
+    localName: config.identity.localName,
+    serverName: config.identity.serverName,
+    connectTimeoutMs: config.inbound.connectTimeoutMs,
+    clock: io.clock,
+    random: io.random,
+    log,
+    onMaterial,
+    onRefresh: countRefreshes(registry, io),
+  });
+  return { credentials, start: (signal: AbortSignal) => void credentials.start(signal) };
+}
+
+function countRefreshes(registry: Registry, { clock }: ProxyIo) {
+  const metrics = createIdentityMetrics(registry);
+  return (event: RefreshEvent): void => {
+    if (event.kind === "installed") metrics.refreshed(clock.now(), event.expiresAtMs);
+    else metrics.failed();
+  };
+}
+
 function createProxyCredentials(
   config: ProxyConfig,
   trustAnchorsPem: string,
@@ -67,22 +101,24 @@ function createProxyCredentials(
   onMaterial: ((material: CertificateMaterial) => void) | undefined,
 ): MeshCredentials {
   const { identity } = config;
-  const metrics = createIdentityMetrics(registry);
+  const { server } = identity;
+  // Without SPIRE there is one, or the configuration would be invalid.
+  if (!server) throw new Error("no identity service");
   return createCredentials({
     localName: identity.localName,
     trustAnchorsPem,
     trustAnchorsOrigin: identity.trustAnchorsFile ?? "MESHCTL_PROXY_IDENTITY_TRUST_ANCHORS",
     certify: createIdentityClient({
-      server: identity.server,
+      server,
       tokenFile: identity.tokenFile,
       takesAnchors: identity.trustAnchorsFile === undefined,
       resolver,
       sourceHost: config.outbound.sourceHost,
-      ...pace(config, identity.server),
+      ...pace(config, server),
       clock: io.clock,
       random: io.random,
       log,
-      calls: calls(identity.server),
+      calls: calls(server),
     }),
     clock: io.clock,
     random: io.random,
@@ -90,10 +126,7 @@ function createProxyCredentials(
     minRefreshMs: identity.minRefreshMs,
     maxRefreshMs: identity.maxRefreshMs,
     onMaterial,
-    onRefresh: (event) => {
-      if (event.kind === "installed") metrics.refreshed(io.clock.now(), event.expiresAtMs);
-      else metrics.failed();
-    },
+    onRefresh: countRefreshes(registry, io),
   });
 }
 

@@ -28,7 +28,7 @@ export function runProxyWorker(
 ): Promise<number> {
   const stop = new AbortController();
   // The main thread has read the same environment, so that it is good.
-  const { localName } = parseProxyConfig(env).config.identity;
-  const seat = takeSeat(birth, main, localName, () => stop.abort());
+  const { identity } = parseProxyConfig(env).config;
+  const seat = takeSeat(birth, main, identity, () => stop.abort());
   return liveProxy(env, io, stop.signal, SIDES, seat);
 }

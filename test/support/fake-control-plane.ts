@@ -68,9 +68,14 @@ interface RawCall {
   readonly body: Buffer;
 }
 
-/** @param credentials absent: plaintext */
+/** @param options `credentials` absent: plaintext; `path`: a Unix socket in the place of host and port */
 export async function startFakeControlPlane(
-  options: { readonly credentials?: Credentials; readonly host?: string; readonly port?: number } = {},
+  options: {
+    readonly credentials?: Credentials;
+    readonly host?: string;
+    readonly port?: number;
+    readonly path?: string;
+  } = {},
 ): Promise<FakeControlPlane> {
   const queues = new Map<string, Queue>();
   const sessions = new Set<ServerHttp2Session>();
@@ -128,7 +133,8 @@ export async function startFakeControlPlane(
       }
     });
   });
-  listener.listen(options.port ?? 0, options.host ?? "127.0.0.1");
+  if (options.path === undefined) listener.listen(options.port ?? 0, options.host ?? "127.0.0.1");
+  else listener.listen(options.path);
   await once(listener, "listening");
 
   const typed = <I extends DescMessage, O extends DescMessage>(

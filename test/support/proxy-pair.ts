@@ -64,6 +64,8 @@ export interface ProxyPairOptions {
   readonly serverEnv?: Readonly<Record<string, string>>;
   /** Threads of the server's proxy; 1 by default: this thread. */
   readonly serverWorkers?: number;
+  /** Who signs; absent: an authority of its own. */
+  readonly ca?: TestMeshCa;
   /** Processes of the built program instead of this one. */
   readonly built?: boolean;
 }
@@ -73,7 +75,7 @@ export async function startProxyPair(options: ProxyPairOptions): Promise<ProxyPa
   // A /24 of loopback that other runs on this machine do not use.
   const net = `127.${randomInt(64, 250)}.${randomInt(1, 250)}`;
   const [clientA, clientB, serverA, serverB] = [`${net}.11`, `${net}.12`, `${net}.21`, `${net}.22`];
-  const ca = await createTestMeshCa();
+  const ca = options.ca ?? (await createTestMeshCa());
   const plane = await startFakeControlPlane({ credentials: await ca.credentials(CONTROLLER) });
   const directory = await mkdtemp(join(tmpdir(), "meshctl-pair-"));
   await writeFile(join(directory, "token"), "token");
@@ -257,7 +259,11 @@ const SERVICE_POLICY = {
   },
 } as unknown as MessageInitShape<typeof OutboundPolicySchema>;
 
-function endpointsAt(ip: string) {
+/** @param tlsIdentity whom the endpoint is */
+export function endpointsAt(
+  ip: string,
+  tlsIdentity: object = { strategy: { case: "dnsLikeIdentity", value: { name: SERVER_IDENTITY } } },
+) {
   return {
     update: {
       case: "add",
@@ -267,7 +273,7 @@ function endpointsAt(ip: string) {
             addr: { ip: { ip: { case: "ipv4", value: ipv4ToNumber(ip) } }, port: APP_PORT },
             weight: 10_000,
             metricLabels: { pod: "web-1", deployment: "web", namespace: "demo" },
-            tlsIdentity: { strategy: { case: "dnsLikeIdentity", value: { name: SERVER_IDENTITY } } },
+            tlsIdentity,
             protocolHint: { opaqueTransport: { inboundPort: 4143 } },
           },
         ],

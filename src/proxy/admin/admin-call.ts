@@ -10,7 +10,7 @@ import type { AdminSources } from "./admin-sources.ts";
 export interface AdminServerOptions {
   readonly listen: ListenAddress;
   /** Answers mesh TLS on the port; absent: plain HTTP alone. */
-  readonly credentials?: Pick<Credentials, "localName" | "current">;
+  readonly credentials?: Pick<Credentials, "localName" | "serverName" | "current">;
   readonly observability: AdminSources;
   readonly clock: Clock;
   readonly log: Logger;

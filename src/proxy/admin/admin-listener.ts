@@ -6,7 +6,7 @@ import type { Clock } from "../../base/clock.ts";
 import { MeshError, systemErrorCode } from "../../base/error.ts";
 import { joinHostPort, normaliseIp } from "../../base/ip.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Credentials } from "../../identity/credentials.ts";
+import { type Credentials, ownName } from "../../identity/credentials.ts";
 import { secureServer } from "../../identity/mesh-handshake.ts";
 import { type Found, lookAtFirstBytes } from "../../net/first-bytes.ts";
 import type { Peer } from "../../policy/authorize.ts";
@@ -17,7 +17,7 @@ import type { ListenAddress } from "../config.ts";
 export interface AdminListenerOptions {
   readonly listen: ListenAddress;
   /** Whose certificate answers mesh TLS; absent: plain HTTP alone. */
-  readonly credentials?: Pick<Credentials, "localName" | "current"> | undefined;
+  readonly credentials?: Pick<Credentials, "localName" | "serverName" | "current"> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** A request; over HTTP/2 by Node's compatibility classes, which are enough like those of HTTP/1. */
@@ -79,7 +79,8 @@ export function createAdminListener(options: AdminListenerOptions): AdminListene
     } else if (hello === "none") {
       await serve(socket, { ip, identity: "", meshTls: false });
     } else {
-      const context = hello.serverName === credentials?.localName ? credentials?.current() : undefined;
+      const isOwn = credentials && hello.serverName === ownName(credentials);
+      const context = isOwn ? credentials.current() : undefined;
       if (!context) throw new Error(`no certificate for ${hello.serverName ?? "a client that names nobody"}`);
       const secured = await secureServer({
         socket,

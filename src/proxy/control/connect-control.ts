@@ -5,6 +5,8 @@ import { MeshError, systemErrorCode } from "../../base/error.ts";
 import { joinHostPort } from "../../base/ip.ts";
 
 export interface ControlDial {
+  /** A Unix socket, in the place of `ip` and `port`. */
+  readonly socketPath?: string | undefined;
   readonly ip: string;
   readonly port: number;
   /** Source address; used only when it is of the same family. */
@@ -23,7 +25,8 @@ export interface ControlDial {
  */
 export function connectControl(dial: ControlDial): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
-    const where = joinHostPort(dial.ip, dial.port);
+    const { socketPath } = dial;
+    const where = socketPath ?? joinHostPort(dial.ip, dial.port);
     const sameFamily = dial.sourceHost !== undefined && net.isIP(dial.sourceHost) === net.isIP(dial.ip);
     const target = {
       host: dial.ip,
@@ -31,7 +34,9 @@ export function connectControl(dial: ControlDial): Promise<net.Socket> {
       noDelay: true,
       ...(sameFamily ? { localAddress: dial.sourceHost! } : {}),
     };
-    const socket: net.Socket = dial.tls ? tls.connect({ ...dial.tls, ...target }) : net.connect(target);
+    const socket: net.Socket = dial.tls
+      ? tls.connect({ ...dial.tls, ...target })
+      : net.connect(socketPath === undefined ? target : { path: socketPath });
     const timer = dial.clock.schedule(dial.timeoutMs, () =>
       socket.destroy(failed(where, `no answer within ${dial.timeoutMs} ms`)),
     );

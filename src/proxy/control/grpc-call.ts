@@ -8,12 +8,17 @@ import { encodeGrpcFrame, GrpcFrameDecoder } from "./grpc-frame.ts";
 import type { GrpcSession } from "./grpc-session.ts";
 import { grpcError, grpcErrorOf, grpcErrorOfHttp } from "./grpc-status.ts";
 
+/** Names and values. */
+export type GrpcMetadata = readonly (readonly [name: string, value: string])[];
+
 export interface GrpcCall {
   readonly session: GrpcSession;
   readonly authority: string;
   /** `/package.Service/Method`. */
   readonly path: string;
   readonly request: Uint8Array;
+  /** More header fields. */
+  readonly metadata?: GrpcMetadata | undefined;
   /** Sent as `grpc-timeout`; enforcing it is the caller's. */
   readonly timeoutMs?: number | undefined;
   readonly signal: AbortSignal;
@@ -86,7 +91,7 @@ function unreadable(path: string): MeshErrorOptions {
   };
 }
 
-function requestHead({ authority, path, timeoutMs }: GrpcCall): RequestHead {
+function requestHead({ authority, path, timeoutMs, metadata }: GrpcCall): RequestHead {
   const head = new RequestHead();
   head.method = "POST";
   head.target = path;
@@ -96,6 +101,7 @@ function requestHead({ authority, path, timeoutMs }: GrpcCall): RequestHead {
   head.fields.append("content-type", "application/grpc");
   head.fields.append("user-agent", `meshctl-proxy/${VERSION}`);
   if (timeoutMs !== undefined) head.fields.append("grpc-timeout", `${Math.ceil(timeoutMs)}m`);
+  if (metadata) for (const [name, value] of metadata) head.fields.append(name, value);
   return head;
 }
 

@@ -19,7 +19,7 @@ import type { Logger } from "../../base/log.ts";
 import type { BackoffConfig, ControlAddress } from "../config.ts";
 import type { CallObserver } from "../metrics/control-calls.ts";
 import { connectControl } from "./connect-control.ts";
-import { callGrpc } from "./grpc-call.ts";
+import { callGrpc, type GrpcMetadata } from "./grpc-call.ts";
 import { GrpcSession } from "./grpc-session.ts";
 import { grpcError, grpcStatusOfError } from "./grpc-status.ts";
 import type { HostResolver } from "./resolve-host.ts";
@@ -27,6 +27,10 @@ import type { HostResolver } from "./resolve-host.ts";
 export interface GrpcClientOptions {
   readonly address: ControlAddress;
   readonly resolver: HostResolver;
+  /** A Unix socket on which the service is reached in clear, whatever the address says. */
+  readonly socketPath?: string | undefined;
+  /** Goes with each call. */
+  readonly metadata?: GrpcMetadata | undefined;
   /** Made anew for each connection, so that rotation reaches the next; not called for plaintext. */
   readonly tlsOptions: (name: string) => ConnectionOptions;
   /** Connections wait for this: the first certificate. */
@@ -127,9 +131,11 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
     const waitMs = notBefore - clock.monotonic();
     if (waitMs > 0) await sleep(clock, waitMs, closing.signal);
     try {
-      const candidates = await resolveAddresses();
+      const { socketPath } = options;
+      const candidates = socketPath === undefined ? await resolveAddresses() : [socketPath];
       const ip = candidates[turn++ % candidates.length]!;
       const socket = await connectControl({
+        socketPath,
         ip,
         port: address.port,
         sourceHost: options.sourceHost,
@@ -203,6 +209,7 @@ export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
       authority,
       path: `/${method.parent.typeName}/${method.name}`,
       request: toBinary(method.input, create(method.input, request)),
+      metadata: options.metadata,
       timeoutMs,
       signal: both,
       ...(watch ? { onHead: (status: number) => watch.responded(status) } : {}),

@@ -69,5 +69,5 @@ function ownNamespace(config: ProxyConfig): string {
   } catch {
     // The token is opaque by contract: not being JSON is no error.
   }
-  return config.identity.localName.split(".")[1] ?? "default";
+  return config.identity.serverName.split(".")[1] ?? "default";
 }

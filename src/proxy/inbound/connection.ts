@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { ownName } from "../../identity/credentials.ts";
 import type { DialTarget } from "../../net/dial.ts";
 import type { LiveSet } from "../../net/live-set.ts";
 import { LiveTransport } from "../../observe/live-exchange.ts";
@@ -185,7 +186,7 @@ async function classify(
   if (sniff.kind === "closed") return plain(socket, "no_tls_from_remote", "closed");
   if (sniff.kind === "ended")
     return { ...plain(socket, "no_tls_from_remote", endedAs(kind)), rest: sniff.rest };
-  if (sniff.kind === "hello" && sniff.serverName !== deps.credentials.localName) {
+  if (sniff.kind === "hello" && sniff.serverName !== ownName(deps.credentials)) {
     return { ...plain(socket, "passthru", "opaque"), sni: sniff.serverName ?? "" };
   }
   if (sniff.kind === "hello") {

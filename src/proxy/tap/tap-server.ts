@@ -5,7 +5,7 @@ import { ObserveRequestSchema, Tap, TapEventSchema } from "../../api/gen/io/link
 import type { Clock } from "../../base/clock.ts";
 import { toMeshError } from "../../base/error.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Credentials } from "../../identity/credentials.ts";
+import { type Credentials, ownName } from "../../identity/credentials.ts";
 import { secureServer } from "../../identity/mesh-handshake.ts";
 import { type Found, lookAtFirstBytes } from "../../net/first-bytes.ts";
 import { listen } from "../../net/listen.ts";
@@ -24,7 +24,7 @@ export interface TapServerOptions {
   readonly listen: ListenAddress;
   /** The one identity that may look. */
   readonly clientName: string;
-  readonly credentials: Pick<Credentials, "localName" | "current">;
+  readonly credentials: Pick<Credentials, "localName" | "serverName" | "current">;
   readonly exchanges: ObserverSet;
   readonly clock: Clock;
   readonly log: Logger;
@@ -99,7 +99,7 @@ export async function startTapServer(options: TapServerOptions): Promise<TapServ
       serve(socket, "no_tls_from_remote");
       return;
     }
-    const contexts = name === credentials.localName ? credentials.current() : undefined;
+    const contexts = name === ownName(credentials) ? credentials.current() : undefined;
     if (!contexts) throw new Error(`no certificate for ${name || "a client that names nobody"}`);
     const secured = await secureServer({
       socket,

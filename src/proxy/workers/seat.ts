@@ -2,6 +2,7 @@ import type { MeshError } from "../../base/error.ts";
 import type { Credentials } from "../../identity/credentials.ts";
 import type { AdminServerOptions } from "../admin/admin-call.ts";
 import type { AdminServer } from "../admin/server.ts";
+import type { ProxyConfig } from "../config.ts";
 import {
   type MainThread,
   podWideId,
@@ -26,16 +27,16 @@ export interface WorkerSeat {
 /**
  * Takes the seat of a worker.
  *
- * @param localName the proxy's identity
- * @param onStop    the main thread asks to drain
+ * @param identity the proxy's
+ * @param onStop   the main thread asks to drain
  */
 export function takeSeat(
   { index, memory }: WorkerBirth,
   main: MainThread,
-  localName: string,
+  identity: Pick<ProxyConfig["identity"], "localName" | "serverName">,
   onStop: () => void,
 ): WorkerSeat {
-  const credentials = createReceivedCredentials(localName);
+  const credentials = createReceivedCredentials(identity);
   let options: AdminServerOptions | undefined;
   let taps: WorkerTaps | undefined;
   main.onMessage((message) => {

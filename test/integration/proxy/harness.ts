@@ -419,6 +419,8 @@ export function createConfig(
     shutdownGracePeriodMs: 1000,
     identity: {
       localName: "",
+      serverName: "",
+      spire: undefined,
       trustAnchorsPem: "",
       trustAnchorsFile: undefined,
       tokenFile: "",

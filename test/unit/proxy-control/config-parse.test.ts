@@ -45,6 +45,18 @@ function problems(extra: Record<string, string | undefined>): readonly string[] 
   return [];
 }
 
+/** All that SPIRE needs, and nothing that it does not. */
+const SPIRE: Record<string, string | undefined> = {
+  IDENTITY_SPIRE_WORKLOAD_API_ADDRESS: "unix:/run/spire/agent.sock",
+  IDENTITY_SERVER_ID: "spiffe://mesh.example/web",
+  IDENTITY_SERVER_NAME: "web.mesh.example",
+  IDENTITY_LOCAL_NAME: undefined,
+  IDENTITY_TRUST_ANCHORS: undefined,
+  IDENTITY_TOKEN_FILE: undefined,
+  IDENTITY_SVC_ADDR: undefined,
+  IDENTITY_SVC_NAME: undefined,
+};
+
 const parse = (extra: Record<string, string> = {}) => parseProxyConfig(env(extra)).config;
 
 test("defaults are those of the reference", () => {
@@ -138,7 +150,6 @@ describe("malformed variable is named", () => {
     ["DESTINATION_SVC_ADDR", "dst:port"],
     ["POLICY_SVC_ADDR", ":8090"],
     ["IDENTITY_DISABLED", "true"],
-    ["IDENTITY_SPIRE_WORKLOAD_API_ADDRESS", "unix:/x"],
     ["OUTBOUND_CONNECT_EXP_BACKOFF_JITTER", "2"],
     ["INBOUND_CONNECT_EXP_BACKOFF_MIN", "x"],
   ];
@@ -166,6 +177,36 @@ describe("missing variable is named", () => {
   }
 });
 
+test("with SPIRE names, socket and waits are as given, Linkerd's doubled prefix included", () => {
+  const doubled = "LINKERD2_PROXY_LINKERD2_PROXY_IDENTITY_SPIRE_EXP_BACKOFF";
+  const { config, warnings } = parseProxyConfig({
+    ...env({ ...SPIRE, IDENTITY_SPIRE_SOCKET: "/other" }),
+    [`${doubled}_MIN`]: "200ms",
+    [`${doubled}_MAX`]: "2s",
+    [`${doubled}_JITTER`]: "0.5",
+  });
+  assert.deepEqual(warnings, []);
+  assert.equal(config.identity.localName, "spiffe://mesh.example/web");
+  assert.equal(config.identity.serverName, "web.mesh.example");
+  assert.deepEqual(config.identity.spire, {
+    socketPath: "/run/spire/agent.sock",
+    backoff: { minMs: 200, maxMs: 2000, jitterRatio: 0.5 },
+  });
+  const { spire } = parseProxyConfig(env(SPIRE)).config.identity;
+  assert.deepEqual(spire?.backoff, { minMs: 100, maxMs: 1000, jitterRatio: 0.1 });
+});
+
+test("what has no effect with SPIRE, or without it, is warned about", () => {
+  const token = { IDENTITY_TOKEN_FILE: "/token" };
+  assert.deepEqual(parseProxyConfig(env({ ...SPIRE, ...token })).warnings, [
+    "set, but of no effect with SPIRE: MESHCTL_PROXY_IDENTITY_TOKEN_FILE",
+  ]);
+  const waits = { IDENTITY_SPIRE_EXP_BACKOFF_MIN: "1s", IDENTITY_SPIRE_EXP_BACKOFF_MAX: "2s" };
+  assert.deepEqual(parseProxyConfig(env(waits)).warnings, [
+    "set, but of no effect without SPIRE: MESHCTL_PROXY_IDENTITY_SPIRE_EXP_BACKOFF_MAX, MESHCTL_PROXY_IDENTITY_SPIRE_EXP_BACKOFF_MIN",
+  ]);
+});
+
 test("all problems are named at once, under the name that was set", () => {
   const found = problems({ CAPTURE: "x", LOG_FORMAT: "y", POLICY_WORKLOAD: undefined });
   assert.equal(found.length, 3);
@@ -187,6 +228,22 @@ describe("combinations", () => {
       { INBOUND_DEFAULT_POLICY: "audit", POLICY_CLUSTER_NETWORKS: "10.0.0.0/8" },
       undefined,
     ],
+    [
+      "SPIRE with a name of DNS",
+      { ...SPIRE, IDENTITY_LOCAL_NAME: "web.demo" },
+      /IDENTITY_LOCAL_NAME="web.+": expected no value with SPIRE/,
+    ],
+    [
+      "SPIRE without an id",
+      { ...SPIRE, IDENTITY_SERVER_ID: undefined },
+      /IDENTITY_SERVER_ID is required with SPIRE/,
+    ],
+    [
+      "SPIRE with a server id that is no URI",
+      { ...SPIRE, IDENTITY_SERVER_ID: "web.demo" },
+      /IDENTITY_SERVER_ID="web.demo": expected a spiffe:/,
+    ],
+    ["SPIRE and nothing of the identity service", SPIRE, undefined],
     [
       "backoff jitter alone",
       { INBOUND_CONNECT_EXP_BACKOFF_JITTER: "0.5" },
