@@ -11,27 +11,8 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { MeshError } from "../base/error.ts";
+import { GRPC_CODES } from "../base/grpc-codes.ts";
 
-/** Names of the gRPC codes, by their number. */
-const CODES = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
 /** Flags byte and length of a gRPC message. */
 const PREFIX_BYTES = 5;
 
@@ -137,6 +118,6 @@ function callError(status: number, message: string): MeshError {
   return new MeshError({
     kind: "environment",
     code: "DIAGNOSTICS_CALL",
-    message: `${message || "no message"} (${CODES[status] ?? status})`,
+    message: `${message || "no message"} (${GRPC_CODES[status] ?? status})`,
   });
 }

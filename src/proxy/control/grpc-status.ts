@@ -1,25 +1,7 @@
 import { MeshError } from "../../base/error.ts";
+import { GRPC_CODES, type GrpcCodeName } from "../../base/grpc-codes.ts";
 
-const NAMES = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-] as const;
-export type GrpcStatusName = (typeof NAMES)[number];
+export type GrpcStatusName = GrpcCodeName;
 
 /** The control plane's answer as an error: its code is `CONTROL_` and the status' name, so that callers decide on that. */
 export function grpcError(status: GrpcStatusName, message: string, cause?: unknown): MeshError {
@@ -28,7 +10,10 @@ export function grpcError(status: GrpcStatusName, message: string, cause?: unkno
 
 /** A status out of trailers: number and percent-encoded message. Numbers that nobody knows are UNKNOWN. */
 export function grpcErrorOf(code: number, encodedMessage: string, call: string): MeshError {
-  return grpcError(NAMES[code] ?? "UNKNOWN", `${call}: ${decodeMessage(encodedMessage) || `status ${code}`}`);
+  return grpcError(
+    GRPC_CODES[code] ?? "UNKNOWN",
+    `${call}: ${decodeMessage(encodedMessage) || `status ${code}`}`,
+  );
 }
 
 /** The meaning of an HTTP status that came without a gRPC one. */
@@ -49,7 +34,7 @@ export function grpcErrorOfHttp(status: number, call: string): MeshError {
 /** The status that an error stands for; -1: none, it was not the server's answer. */
 export function grpcStatusOfError(error: unknown): number {
   if (!(error instanceof MeshError)) return -1;
-  return NAMES.findIndex((name) => error.code === `CONTROL_${name}`);
+  return GRPC_CODES.findIndex((name) => error.code === `CONTROL_${name}`);
 }
 
 /** Whether an error is one of these statuses. */

@@ -7,14 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { systemClock } from "../../../src/base/clock.ts";
-import { silentLogger } from "../../../src/base/log.ts";
 import type { KubeClient } from "../../../src/kube/client.ts";
 import { createKubeClient } from "../../../src/kube/connect.ts";
 import { applyManifests, deleteManifests } from "../../../src/local/apply-manifests.ts";
-import { type LocalCluster, startLocalCluster } from "../../../src/local/cluster.ts";
+import type { LocalCluster } from "../../../src/local/cluster.ts";
 import { processesOf } from "../../../src/local/leftovers.ts";
 import { DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS } from "../../../src/local/resources.ts";
+import { clientOf, startCluster } from "../../support/start-cluster.ts";
 import { until } from "../../support/until.ts";
 
 const FIXTURE = fileURLToPath(new URL("../../support/local-cluster-process.ts", import.meta.url));
@@ -82,24 +81,8 @@ describe("a local cluster", () => {
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), "meshctl-cluster-"));
-    cluster = await startLocalCluster({
-      dir,
-      clock: systemClock,
-      log: silentLogger,
-      meshctlCommand: [process.execPath],
-      env: process.env,
-      version: "0.0.0",
-      random: () => 0.5,
-      pid: process.pid,
-      cwd: dir,
-    });
-    client = await createKubeClient({
-      kubeconfig: cluster.kubeconfigPath,
-      context: undefined,
-      as: undefined,
-      asGroups: [],
-      env: {},
-    });
+    cluster = await startCluster(dir);
+    client = await clientOf(cluster);
   });
   after(async () => {
     client?.close();

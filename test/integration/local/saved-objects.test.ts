@@ -3,12 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { systemClock } from "../../../src/base/clock.ts";
 import type { KubeObject } from "../../../src/base/kube-object.ts";
-import { silentLogger } from "../../../src/base/log.ts";
-import { type LocalCluster, startLocalCluster } from "../../../src/local/cluster.ts";
+import type { LocalCluster } from "../../../src/local/cluster.ts";
 import { processesOf } from "../../../src/local/leftovers.ts";
 import { PERSISTENT_VOLUME_CLAIMS, PODS, SECRETS, SERVICES } from "../../../src/local/resources.ts";
+import { startCluster } from "../../support/start-cluster.ts";
 import { until } from "../../support/until.ts";
 
 describe("a local cluster that keeps its objects", () => {
@@ -25,19 +24,7 @@ describe("a local cluster that keeps its objects", () => {
   });
 
   async function start(isFresh = false): Promise<LocalCluster> {
-    const cluster = await startLocalCluster({
-      dir,
-      keepsObjects: true,
-      isFresh,
-      clock: systemClock,
-      log: silentLogger,
-      meshctlCommand: [process.execPath],
-      env: process.env,
-      version: "0.0.0",
-      random: () => 0.5,
-      pid: process.pid,
-      cwd: dir,
-    });
+    const cluster = await startCluster(dir, { keepsObjects: true, isFresh });
     running.add(cluster);
     return cluster;
   }

@@ -3,12 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { systemClock } from "../../../src/base/clock.ts";
-import { silentLogger } from "../../../src/base/log.ts";
 import type { KubeClient } from "../../../src/kube/client.ts";
-import { createKubeClient } from "../../../src/kube/connect.ts";
 import { applyManifests } from "../../../src/local/apply-manifests.ts";
-import { type LocalCluster, startLocalCluster } from "../../../src/local/cluster.ts";
+import type { LocalCluster } from "../../../src/local/cluster.ts";
 import { processesOf } from "../../../src/local/leftovers.ts";
 import {
   DAEMON_SETS,
@@ -17,6 +14,7 @@ import {
   PODS,
   STATEFUL_SETS,
 } from "../../../src/local/resources.ts";
+import { clientOf, startCluster } from "../../support/start-cluster.ts";
 import { until } from "../../support/until.ts";
 
 /** A pod template whose container runs a line of JavaScript; `mounts` and `spec` are lines of YAML. */
@@ -41,19 +39,8 @@ describe("workloads of a local cluster", () => {
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), "meshctl-workloads-"));
-    cluster = await startLocalCluster({
-      dir,
-      clock: systemClock,
-      log: silentLogger,
-      meshctlCommand: [process.execPath],
-      env: process.env,
-      version: "0.0.0",
-      random: () => 0.5,
-      pid: process.pid,
-      cwd: dir,
-    });
-    const kubeconfig = cluster.kubeconfigPath;
-    client = await createKubeClient({ kubeconfig, context: undefined, as: undefined, asGroups: [], env: {} });
+    cluster = await startCluster(dir);
+    client = await clientOf(cluster);
   });
   after(async () => {
     client?.close();
