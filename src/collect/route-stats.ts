@@ -3,10 +3,10 @@ import type { BackendRow, RouteRow } from "../observe/route-row.ts";
 import { StatSum } from "../observe/stat-row.ts";
 import type { HttpStatsRow } from "../observe/stats.ts";
 import { indexPods, type PodFacts, resourceOfPod } from "../observe/workload.ts";
-import { peerResource } from "./peer.ts";
+import { createServiceFinder, peerResource, type ServiceFacts } from "./peer.ts";
 import { listPods, listPodsAsWideAsAllowed, podsOf, requireResource } from "./pods.ts";
 import type { Selection } from "./selector.ts";
-import { labelledNames, type PeerSelection } from "./stat.ts";
+import { labelledNames, listServices, type PeerSelection } from "./stat.ts";
 import { type Coverage, collectStats } from "./stats.ts";
 
 export interface RouteStatsQuery {
@@ -53,12 +53,16 @@ export async function collectRouteStats(
   const labelled = await labelledNames(kube, selection.kind, query);
   const { stats, coverage } = await collectStats(kube, asked, query.windowMs, signal);
   const sums = new Map<string, RouteSum>();
-  const index = indexPods(pods);
+  // Requests that reached no endpoint have only the name or address that was asked for: whose it is, only Services tell.
+  const namesService =
+    (side === "to" && selection.kind.role === "service") || query.to?.selection.kind.role === "service";
+  const services = namesService ? await listServices(kube, undefined, signal) : [];
+  const peers: Peers = { index: indexPods(pods), findService: createServiceFinder(services) };
   for (const { pod, reply } of stats) {
     for (const row of reply.http) {
-      const name = lineName(pod, row, query, index);
+      const name = lineName(pod, row, query, peers);
       if (name === undefined || (labelled && !labelled.has(labelKey(name, query)))) continue;
-      const key = [name, row.parent, portOf(row.target), row.route].join("\u0000");
+      const key = [name, wordOf(row.parent), portOf(row.target), wordOf(row.route)].join("\u0000");
       let sum = sums.get(key);
       if (!sum) sums.set(key, (sum = new RouteSum(name, row)));
       sum.add(row, reply.windowMs);
@@ -66,6 +70,12 @@ export async function collectRouteStats(
   }
   const rows = [...sums.values()].flatMap((sum) => sum.finish() ?? []).sort(compare);
   return { rows, coverage, narrowed };
+}
+
+/** Finds who is at the other end of a row. */
+interface Peers {
+  readonly index: ReturnType<typeof indexPods>;
+  readonly findService: (row: HttpStatsRow) => ServiceFacts | undefined;
 }
 
 /** As `labelledNames` has them: namespaces are in none. */
@@ -78,31 +88,30 @@ function lineName(
   pod: PodFacts,
   row: HttpStatsRow,
   query: RouteStatsQuery,
-  index: ReturnType<typeof indexPods>,
+  peers: Peers,
 ): string | undefined {
   const { selection, side, namespace } = query;
   if (row.direction !== (side === "inbound" ? "inbound" : "outbound")) return undefined;
   if (side !== "to") {
-    if (query.to && !isPeer(row, query.to.selection, query.to.namespace, index)) return undefined;
+    if (query.to && !isPeer(row, query.to.selection, query.to.namespace, peers)) return undefined;
     return resourceOfPod(pod, selection.kind.name)?.name;
   }
-  if (!isPeer(row, selection, namespace, index)) return undefined;
+  if (!isPeer(row, selection, namespace, peers)) return undefined;
   return selection.kind.role === "service"
-    ? row.peer.labels.service
-    : peerResource(row, selection.kind.name, index)?.name;
+    ? peers.findService(row)?.name
+    : peerResource(row, selection.kind.name, peers.index)?.name;
 }
 
 function isPeer(
   row: HttpStatsRow,
   selection: Selection,
   namespace: string | undefined,
-  index: ReturnType<typeof indexPods>,
+  peers: Peers,
 ): boolean {
-  const { labels } = row.peer;
   const peer =
     selection.kind.role === "service"
-      ? { name: labels.service, namespace: labels.namespace }
-      : peerResource(row, selection.kind.name, index);
+      ? peers.findService(row)
+      : peerResource(row, selection.kind.name, peers.index);
   if (peer?.name === undefined) return false;
   if (selection.name !== undefined && peer.name !== selection.name) return false;
   return selection.kind.role === "namespace" || namespace === undefined || peer.namespace === namespace;
@@ -112,6 +121,8 @@ function isPeer(
 class RouteSum {
   readonly #name: string;
   readonly #first: HttpStatsRow;
+  /** Of the first row that reached an endpoint. */
+  #peerNamespace: string | undefined;
   readonly #sum = new StatSum();
   readonly #backends = new Map<string, StatSum>();
 
@@ -124,6 +135,7 @@ class RouteSum {
     this.#sum.addHttp(row, windowMs);
     const backend = row.peer.labels.service;
     if (row.direction !== "outbound" || backend === undefined) return;
+    this.#peerNamespace ??= row.peer.labels.namespace;
     const key = `${backend}\u0000${portOf(row.target)}`;
     let sum = this.#backends.get(key);
     if (!sum) this.#backends.set(key, (sum = new StatSum()));
@@ -133,13 +145,13 @@ class RouteSum {
   finish(): RouteRow | undefined {
     const http = this.#sum.http();
     if (!http) return undefined;
-    const { parent, route, target, direction, peer } = this.#first;
+    const { parent, route, target } = this.#first;
     const decided = readKey(parent);
     const chosen = readKey(route);
     return {
       name: this.#name,
       parent: decided.kind === "default" ? "[default]" : decided.name,
-      parentNamespace: direction === "outbound" ? (peer.labels.namespace ?? "") : "",
+      parentNamespace: this.#peerNamespace ?? namespaceOf(target),
       port: portOf(target),
       route: chosen.kind === "default" ? "[default]" : chosen.name,
       routeType: chosen.kind === "default" ? "" : chosen.kind,
@@ -162,9 +174,19 @@ function readKey(key: string): { readonly kind: string; readonly name: string } 
   return { kind: key === "" ? "default" : kind, name: rest.join("/") };
 }
 
+/** What a key says in a table: a proxy has several defaults (`/default/http`, `/default/default`), whose rows read alike. */
+function wordOf(key: string): string {
+  return readKey(key).kind === "default" ? "" : key;
+}
+
 /** The port of `8080` (inbound) or `name:8080` (outbound). */
 function portOf(target: string): string {
   return /(\d+)$/.exec(target)?.[1] ?? "";
+}
+
+/** The namespace of `name.namespace.svc.cluster.local:8080`; "" of anything else. */
+function namespaceOf(target: string): string {
+  return /^[^.]+\.([^.]+)\.svc[.:]/.exec(target)?.[1] ?? "";
 }
 
 function compare(a: RouteRow, b: RouteRow): number {

@@ -268,7 +268,8 @@ export async function labelledNames(
   return new Set(list.items.map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name}`));
 }
 
-async function listServices(
+/** Services as clients name them; of all namespaces without one. */
+export async function listServices(
   kube: KubeClient,
   namespace: string | undefined,
   signal: AbortSignal | undefined,
