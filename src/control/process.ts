@@ -62,3 +62,19 @@ export function aborted(signal: AbortSignal): Promise<void> {
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }
+
+/**
+ * Runs a process's parts under a signal that ends with them, too: when one part fails, the rest must not go on and keep the process
+ * alive without it.
+ */
+export async function endingTogether<T extends { readonly signal: AbortSignal }>(
+  given: T,
+  run: (options: T) => Promise<void>,
+): Promise<void> {
+  const over = new AbortController();
+  try {
+    await run({ ...given, signal: AbortSignal.any([given.signal, over.signal]) });
+  } finally {
+    over.abort();
+  }
+}

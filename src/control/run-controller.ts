@@ -17,7 +17,13 @@ import { reviewInjection } from "./injector/inject-review.ts";
 import { createNamespaceReader } from "./injector/namespaces.ts";
 import { createOwnerResolver } from "./injector/owners.ts";
 import { startWebhookServer } from "./injector/webhook-server.ts";
-import { aborted, type ControlProcess, createControlRegistry, readMounted } from "./process.ts";
+import {
+  aborted,
+  type ControlProcess,
+  createControlRegistry,
+  endingTogether,
+  readMounted,
+} from "./process.ts";
 import { readSettings, type SettingsFlags } from "./read-settings.ts";
 import { startAdminServer } from "./serve/admin-server.ts";
 import { debugState } from "./serve/debug-state.ts";
@@ -48,7 +54,11 @@ const MAX_REFRESH_MS = 86_400_000;
  *
  * @throws MeshError `VALUES_INVALID`, `CONTROL_BAD_FLAG`, `LISTEN_FAILED`, `IDENTITY_TRUST_ANCHORS_INVALID`, `INJECTOR_NO_CERTIFICATE`
  */
-export async function runController(options: ControllerProcess): Promise<void> {
+export function runController(options: ControllerProcess): Promise<void> {
+  return endingTogether(options, run);
+}
+
+async function run(options: ControllerProcess): Promise<void> {
   const { client, clock, random, log, signal, namespace, trustDomain, listenHost, ports } = options;
   // Says which file is missing and how to name another, before anything else reads it.
   readMounted(options.valuesFile, "--values-file");

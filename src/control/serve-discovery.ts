@@ -36,7 +36,11 @@ export interface RunningDiscovery {
   stop(): Promise<void>;
 }
 
-/** Serves destination and policy over one index. */
+/**
+ * Serves destination and policy over one index.
+ *
+ * @throws MeshError `LISTEN_FAILED`; then nothing is served
+ */
 export async function serveDiscovery(options: DiscoveryServers): Promise<RunningDiscovery> {
   const { ports } = options;
   const services: readonly (readonly [name: string, port: number, methods: readonly GrpcMethod[]])[] = [
@@ -45,13 +49,20 @@ export async function serveDiscovery(options: DiscoveryServers): Promise<Running
   ];
   countViews(options.views, options.metrics);
   const servers = new Map<string, MeshGrpcServer>();
-  for (const [name, port, methods] of services) {
-    servers.set(name, await startMeshGrpcServer({ ...options, name, port, methods }));
+  const stop = async (): Promise<void> => {
+    await Promise.all([...servers.values()].map((server) => server.stop(STOP_GRACE_MS)));
+  };
+  try {
+    for (const [name, port, methods] of services) {
+      servers.set(name, await startMeshGrpcServer({ ...options, name, port, methods }));
+    }
+  } catch (error) {
+    // One without the other is of no use.
+    await stop();
+    throw error;
   }
   return {
     connections: () => Object.fromEntries([...servers].map(([name, server]) => [name, server.connections()])),
-    async stop() {
-      await Promise.all([...servers.values()].map((server) => server.stop(STOP_GRACE_MS)));
-    },
+    stop,
   };
 }

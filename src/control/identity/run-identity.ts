@@ -8,6 +8,7 @@ import {
   aborted,
   type ControlProcess,
   createControlRegistry,
+  endingTogether,
   readMounted,
   STOP_GRACE_MS,
 } from "../process.ts";
@@ -35,7 +36,11 @@ const MAX_REFRESH_MS = 86_400_000;
  *
  * @throws MeshError `IDENTITY_FORBIDDEN` when it may not review tokens; `IDENTITY_TRUST_ANCHORS_INVALID`; `LISTEN_FAILED`
  */
-export async function runIdentity(options: IdentityProcess): Promise<void> {
+export function runIdentity(options: IdentityProcess): Promise<void> {
+  return endingTogether(options, run);
+}
+
+async function run(options: IdentityProcess): Promise<void> {
   const { client, clock, random, log, signal, namespace, trustDomain, lifetimeMs, skewMs } = options;
   const registry = createControlRegistry(clock);
   const events = createIdentityEvents(createEventWriter(client, clock, log, IDENTITY_SERVICE), namespace);
@@ -76,20 +81,23 @@ export async function runIdentity(options: IdentityProcess): Promise<void> {
     if (issuer.expiresAtMs !== undefined) issuerTtl.set((issuer.expiresAtMs - clock.now()) / 1000);
   });
   let problem: string | undefined = "tokenreviews: not asked yet";
-  const admin = await startAdminServer({
-    host: options.listenHost,
-    port: options.adminPort,
-    metrics: registry,
-    notReady: () => [
-      ...(credentials.current() ? [] : ["certificate: none yet"]),
-      ...(problem === undefined ? [] : [problem]),
-    ],
-  });
-  const refreshing = Promise.all([
-    credentials.start(signal),
-    followTrustAnchors(options.trustRootsFile, trustAnchorsPem, credentials, { clock, log, signal }),
-  ]);
+  const stops: (() => Promise<void>)[] = [];
+  let refreshing: Promise<unknown> | undefined;
   try {
+    const admin = await startAdminServer({
+      host: options.listenHost,
+      port: options.adminPort,
+      metrics: registry,
+      notReady: () => [
+        ...(credentials.current() ? [] : ["certificate: none yet"]),
+        ...(problem === undefined ? [] : [problem]),
+      ],
+    });
+    stops.push(() => admin.stop());
+    refreshing = Promise.all([
+      credentials.start(signal),
+      followTrustAnchors(options.trustRootsFile, trustAnchorsPem, credentials, { clock, log, signal }),
+    ]);
     await Promise.race([credentials.ready, aborted(signal)]);
     if (signal.aborted) return;
     const server = await startMeshGrpcServer({
@@ -112,13 +120,14 @@ export async function runIdentity(options: IdentityProcess): Promise<void> {
         events,
       }),
     });
+    stops.push(() => server.stop(STOP_GRACE_MS));
     await assertMayReview(options);
     problem = undefined;
     await aborted(signal);
-    problem = "stopping";
-    await server.stop(STOP_GRACE_MS);
   } finally {
-    await admin.stop();
+    problem = "stopping";
+    // The port of `/ready` goes last, so that it can say so.
+    for (const stop of stops.reverse()) await stop();
     if (signal.aborted) await refreshing;
   }
 }

@@ -19,6 +19,7 @@ import {
   aborted,
   type ControlProcess,
   createControlRegistry,
+  endingTogether,
   readMounted,
   STOP_GRACE_MS,
 } from "../process.ts";
@@ -52,14 +53,8 @@ const MAX_REFRESH_MS = 86_400_000;
  *
  * @throws MeshError `SOURCE_UNREADABLE`, `CONTROL_BAD_FLAG`, `LISTEN_FAILED`, `IDENTITY_TRUST_ANCHORS_INVALID`
  */
-export async function runStandalone(given: StandaloneProcess): Promise<void> {
-  // What fails must not leave the rest running.
-  const over = new AbortController();
-  try {
-    await run({ ...given, signal: AbortSignal.any([given.signal, over.signal]) });
-  } finally {
-    over.abort();
-  }
+export function runStandalone(options: StandaloneProcess): Promise<void> {
+  return endingTogether(options, run);
 }
 
 async function run(options: StandaloneProcess): Promise<void> {
