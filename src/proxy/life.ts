@@ -174,7 +174,8 @@ async function serve(
 
   let tapServer: { close(): Promise<void> } | undefined;
   try {
-    tapServer = seat ? undefined : await startTap({ ...parts, log: part("tap") }, guests, credentials);
+    if (seat) seat.showExchanges(guests);
+    else tapServer = await startTap({ ...parts, log: part("tap") }, { guests }, credentials);
     await inbound.bind();
     await outbound.bind();
     const adminPort = await admin.listen();

@@ -7,6 +7,7 @@ import type { ControlAddress, ProxyConfig } from "./config.ts";
 import type { GrpcClient } from "./control/grpc-client.ts";
 import type { ControlClient } from "./metrics/control-metrics.ts";
 import type { ProxyIo } from "./proxy-io.ts";
+import type { ObservingWorkers } from "./tap/observe-workers.ts";
 
 /** Parts of a proxy that are loaded only where the configuration asks for them. */
 
@@ -19,16 +20,20 @@ export interface PartsContext {
   readonly clientOf: (address: ControlAddress, name: ControlClient) => GrpcClient;
 }
 
-/** Tap in Linkerd's protocol. */
+/** Tap in Linkerd's protocol. @param source what passes through this thread, or through workers */
 export async function startTap(
   { config, io, log }: Omit<PartsContext, "clientOf">,
-  guests: ObserverSet,
+  source: { readonly guests: ObserverSet } | { readonly workers: ObservingWorkers },
   credentials: Credentials,
 ) {
   const { tap } = config.observe;
   if (!tap) return undefined;
   const { startTapServer } = await import("./tap/tap-server.ts");
-  return startTapServer({ ...tap, credentials, exchanges: guests, clock: io.clock, log });
+  const observe =
+    "guests" in source
+      ? (await import("./tap/observe-here.ts")).observeHere(source.guests)
+      : (await import("./tap/observe-workers.ts")).observeWorkers(source.workers);
+  return startTapServer({ ...tap, credentials, observe, clock: io.clock, log });
 }
 
 /** Spans to a collector. */

@@ -8,6 +8,8 @@ import { compileMatch, type TapPredicate } from "./tap-match.ts";
 
 export interface ObserveOptions {
   readonly request: ObserveRequest;
+  /** Number of the first request that matches; 0 where absent. */
+  readonly firstStream?: bigint;
   /** Of this call, among all of the process. */
   readonly base: number;
   readonly exchanges: ObserverSet;
@@ -34,15 +36,13 @@ export class TapObservation implements Guest {
   readonly #followed = new Map<LiveExchange, bigint>();
   readonly #leave: () => void;
   #left: number;
-  #next = 0n;
+  #next: bigint;
 
   constructor(options: ObserveOptions) {
     const { request } = options;
-    if (request.limit === 0) {
-      throw new MeshError({ kind: "user", code: "TAP_BAD_MATCH", message: "limit must be positive" });
-    }
     this.#options = options;
-    this.#wants = compileMatch(request.match);
+    this.#wants = checkRequest(request);
+    this.#next = options.firstStream ?? 0n;
     this.#left = request.limit;
     this.wantsHeaders =
       request.extract?.extract.case === "http" && request.extract.extract.value.extract.case === "headers";
@@ -82,4 +82,10 @@ export class TapObservation implements Guest {
   #id(stream: bigint): { base: number; stream: bigint } {
     return { base: this.#options.base, stream };
   }
+}
+
+/** What a request matches. @throws MeshError `TAP_BAD_MATCH` */
+export function checkRequest({ limit, match }: ObserveRequest): TapPredicate {
+  if (limit > 0) return compileMatch(match);
+  throw new MeshError({ kind: "user", code: "TAP_BAD_MATCH", message: "limit must be positive" });
 }

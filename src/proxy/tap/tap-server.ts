@@ -10,7 +10,6 @@ import { secureServer } from "../../identity/mesh-handshake.ts";
 import { type Found, lookAtFirstBytes } from "../../net/first-bytes.ts";
 import { listen } from "../../net/listen.ts";
 import { LiveTransport } from "../../observe/live-exchange.ts";
-import type { ObserverSet } from "../../observe/observer-set.ts";
 import type { H2Stream, H2StreamListener } from "../../wire/h2-stream.ts";
 import { Fields } from "../../wire/http1-fields.ts";
 import { type RequestHead, ResponseHead } from "../../wire/http1-head.ts";
@@ -18,14 +17,14 @@ import { sniffTlsHello } from "../../wire/tls-hello.ts";
 import type { ListenAddress } from "../config.ts";
 import { encodeGrpcFrame, GrpcFrameDecoder } from "../control/grpc-frame.ts";
 import { H2Session } from "../http/h2-session.ts";
-import { TapObservation } from "./tap-observe.ts";
+import type { Observe } from "./observe-here.ts";
 
 export interface TapServerOptions {
   readonly listen: ListenAddress;
   /** The one identity that may look. */
   readonly clientName: string;
   readonly credentials: Pick<Credentials, "localName" | "serverName" | "current">;
-  readonly exchanges: ObserverSet;
+  readonly observe: Observe;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -35,6 +34,8 @@ export interface TapServer {
   /** Stops listening and cuts every connection. */
   close(): Promise<void>;
 }
+
+type Observation = ReturnType<Observe>;
 
 /** How long a client may take to show whether it speaks TLS, ms. */
 const SNIFF_MS = 1000;
@@ -63,7 +64,7 @@ const UNAUTHENTICATED = 16;
  */
 export async function startTapServer(options: TapServerOptions): Promise<TapServer> {
   const open = new Set<Socket>();
-  const observations = new Set<TapObservation>();
+  const observations = new Set<Observation>();
   let calls = 0;
 
   const serveCall = (stream: H2Stream, head: RequestHead, refusal: string): void => {
@@ -71,7 +72,7 @@ export async function startTapServer(options: TapServerOptions): Promise<TapServ
     else if (refusal !== "") refuse(stream, UNAUTHENTICATED, refusal);
     else if (observations.size >= OBSERVATIONS_MAX) {
       refuse(stream, RESOURCE_EXHAUSTED, `${OBSERVATIONS_MAX} taps are listening already`);
-    } else stream.listener = new ObserveCall(stream, options.exchanges, calls++, observations);
+    } else stream.listener = new ObserveCall(stream, options.observe, calls++, observations);
   };
 
   const serve = (socket: Duplex, refusal: string): void => {
@@ -138,18 +139,18 @@ export async function startTapServer(options: TapServerOptions): Promise<TapServ
 /** A call of `Observe`, from its request message to its trailers. */
 class ObserveCall implements H2StreamListener {
   readonly #stream: H2Stream;
-  readonly #exchanges: ObserverSet;
+  readonly #observe: Observe;
   readonly #base: number;
-  readonly #observations: Set<TapObservation>;
+  readonly #observations: Set<Observation>;
   readonly #decoder = new GrpcFrameDecoder(REQUEST_BYTES_MAX);
-  #observation: TapObservation | undefined;
+  #observation: Observation | undefined;
   #waiting: Buffer[] = [];
   #isBlocked = false;
   #isDone = false;
 
-  constructor(stream: H2Stream, exchanges: ObserverSet, base: number, observations: Set<TapObservation>) {
+  constructor(stream: H2Stream, observe: Observe, base: number, observations: Set<Observation>) {
     this.#stream = stream;
-    this.#exchanges = exchanges;
+    this.#observe = observe;
     this.#base = base;
     this.#observations = observations;
   }
@@ -185,13 +186,14 @@ class ObserveCall implements H2StreamListener {
   }
 
   #begin(message: Uint8Array): void {
-    this.#observation = new TapObservation({
+    this.#observation = this.#observe({
       request: fromBinary(ObserveRequestSchema, message),
       base: this.#base,
-      exchanges: this.#exchanges,
       write: (event) => {
         if (this.#waiting.length >= EVENTS_MAX) return false;
-        const frame = encodeGrpcFrame(toBinary(TapEventSchema, create(TapEventSchema, event)));
+        const encoded =
+          event instanceof Uint8Array ? event : toBinary(TapEventSchema, create(TapEventSchema, event));
+        const frame = encodeGrpcFrame(encoded);
         if (this.#isBlocked) this.#waiting.push(frame);
         else this.#send(frame);
         return true;

@@ -32,9 +32,21 @@ export type ToWorker =
   | { readonly kind: "question"; readonly id: number; readonly question: WorkerQuestion }
   | { readonly kind: "tap"; readonly id: number; readonly request: TapRequest }
   | { readonly kind: "untap"; readonly id: number }
+  /** A call of the tap port: an ObserveRequest, encoded, and the number of the call. */
+  | { readonly kind: "observe"; readonly id: number; readonly request: Uint8Array; readonly base: number }
+  | { readonly kind: "unobserve"; readonly id: number }
   | { readonly kind: "log-level"; readonly text: string }
   /** Drain, then end. */
   | { readonly kind: "stop" };
+
+/** An event of a call of the tap port. */
+export interface ObservedEvent {
+  readonly kind: "requestInit" | "responseInit" | "responseEnd";
+  /** Which request, among all of the pod. */
+  readonly stream: bigint;
+  /** A TapEvent, encoded; absent: there was no room for it. */
+  readonly event: Uint8Array | undefined;
+}
 
 /** The worker's end of the line to the main thread. */
 export interface MainThread {
@@ -58,6 +70,7 @@ export type FromWorker =
       readonly lines: readonly TapLine[];
       readonly lost: number;
     }
+  | { readonly kind: "observed"; readonly id: number; readonly events: readonly ObservedEvent[] }
   /** It cannot start; the process ends with this. */
   | { readonly kind: "failed"; readonly message: string; readonly hint: string | undefined }
   | { readonly kind: "ended"; readonly exitCode: number };

@@ -1,5 +1,6 @@
 import type { MeshError } from "../../base/error.ts";
 import type { Credentials } from "../../identity/credentials.ts";
+import type { ObserverSet } from "../../observe/observer-set.ts";
 import type { AdminServerOptions } from "../admin/admin-call.ts";
 import type { AdminServer } from "../admin/server.ts";
 import type { ProxyConfig } from "../config.ts";
@@ -12,6 +13,7 @@ import {
 } from "./messages.ts";
 import { createReceivedCredentials } from "./received-credentials.ts";
 import { openSharedLimits, type SharedLimits } from "./shared-limits.ts";
+import type { WorkerObservations } from "./worker-observations.ts";
 import { WorkerTaps } from "./worker-taps.ts";
 
 /** What a proxy that is one worker of several has instead of being alone. */
@@ -20,6 +22,8 @@ export interface WorkerSeat {
   readonly shared: SharedLimits;
   /** Answers the main thread's questions, in the place of a port. */
   createAdmin(options: AdminServerOptions): AdminServer;
+  /** Where the tap port's calls are answered from. */
+  showExchanges(exchanges: ObserverSet): void;
   serving(): void;
   failed(error: MeshError): void;
 }
@@ -39,6 +43,11 @@ export function takeSeat(
   const credentials = createReceivedCredentials(identity);
   let options: AdminServerOptions | undefined;
   let taps: WorkerTaps | undefined;
+  let exchanges: ObserverSet | undefined;
+  /** Loaded when first asked for; what is asked of it waits in order. */
+  let observations: Promise<WorkerObservations> | undefined;
+  const loadObservations = async (of: ObserverSet) =>
+    new (await import("./worker-observations.ts")).WorkerObservations(of, index, main);
   main.onMessage((message) => {
     switch (message.kind) {
       case "certificate":
@@ -56,6 +65,15 @@ export function takeSeat(
         break;
       case "untap":
         taps?.close(message.id);
+        break;
+      case "observe":
+        if (exchanges) {
+          observations ??= loadObservations(exchanges);
+          void observations.then((loaded) => loaded.open(message.id, message.request, message.base));
+        }
+        break;
+      case "unobserve":
+        void observations?.then((loaded) => loaded.close(message.id));
         break;
       case "log-level":
         options?.logLevel?.set(message.text);
@@ -79,6 +97,9 @@ export function takeSeat(
           taps?.closeAll();
         },
       };
+    },
+    showExchanges(shown) {
+      exchanges = shown;
     },
     serving: () => main.post({ kind: "serving" }),
     failed: ({ message, hint }) => main.post({ kind: "failed", message, hint }),

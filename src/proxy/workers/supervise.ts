@@ -12,7 +12,7 @@ import { createHostResolver } from "../control/resolve-host.ts";
 import { certify, createControl } from "../control-clients.ts";
 import type { Watched } from "../dependencies.ts";
 import { type ControlClient, createControlMetrics } from "../metrics/control-metrics.ts";
-import { beginMetricsExport } from "../optional-parts.ts";
+import { beginMetricsExport, startTap } from "../optional-parts.ts";
 import type { ProxyIo } from "../proxy-io.ts";
 import type { AdjustableLog } from "../proxy-log.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -93,11 +93,11 @@ export async function superviseWorkers(options: SuperviseOptions): Promise<numbe
       },
     },
   });
-  if (config.observe.tap)
-    log.warn("tap on its own port is not served by several workers; /tap on the admin port is");
+  let tapServer: { close(): Promise<void> } | undefined;
 
   try {
     await pool.start();
+    tapServer = await startTap({ config, io, log }, { workers: pool }, own.credentials);
     const adminPort = await admin.listen();
     log.info("meshctl proxy", {
       version: VERSION,
@@ -126,6 +126,7 @@ export async function superviseWorkers(options: SuperviseOptions): Promise<numbe
     pool.terminate();
     control.close();
     await admin.close();
+    await tapServer?.close();
   }
 }
 

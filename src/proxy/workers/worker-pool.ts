@@ -8,7 +8,14 @@ import type { AdminSources } from "../admin/admin-sources.ts";
 import type { WorkerThread } from "../proxy-io.ts";
 import { mergeMetrics } from "./merge-metrics.ts";
 import { mergeStats } from "./merge-stats.ts";
-import type { FromWorker, ToWorker, WorkerAnswers, WorkerBirth, WorkerQuestion } from "./messages.ts";
+import type {
+  FromWorker,
+  ObservedEvent,
+  ToWorker,
+  WorkerAnswers,
+  WorkerBirth,
+  WorkerQuestion,
+} from "./messages.ts";
 import { createSharedMemory } from "./shared-limits.ts";
 
 export interface WorkerPoolOptions {
@@ -51,6 +58,7 @@ export class WorkerPool implements AdminSources {
   readonly #workers: WorkerThread[] = [];
   readonly #asked = new Map<number, Asked>();
   readonly #taps = new Map<number, { readonly subscription: TapSubscription; lost: number }>();
+  readonly #observers = new Map<number, (events: readonly ObservedEvent[]) => void>();
   readonly #bound = Promise.withResolvers<void>();
   readonly #serving = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
@@ -125,6 +133,18 @@ export class WorkerPool implements AdminSources {
     };
   }
 
+  /** A call of the tap port. @param request an ObserveRequest, encoded */
+  observe(request: Uint8Array, base: number, onEvents: (events: readonly ObservedEvent[]) => void) {
+    const id = this.#nextId++;
+    this.#observers.set(id, onEvents);
+    this.#post({ kind: "observe", id, request, base });
+    return {
+      stop: () => {
+        if (this.#observers.delete(id)) this.#post({ kind: "unobserve", id });
+      },
+    };
+  }
+
   #subscribe(subscription: TapSubscription): TapHandle {
     const id = this.#nextId++;
     const tap = { subscription, lost: 0 };
@@ -190,6 +210,9 @@ export class WorkerPool implements AdminSources {
       }
       case "tapped":
         this.#tapped(message);
+        break;
+      case "observed":
+        this.#observers.get(message.id)?.(message.events);
         break;
       case "failed":
         this.#lose(workerFailed(message.message, message.hint));
