@@ -1,5 +1,6 @@
 import type { KubeObject } from "../../base/kube-object.ts";
 import { parseServiceProfile } from "../destination/service-profile.ts";
+import { CUSTOM_KINDS } from "../index/custom-kinds.ts";
 import { groupOf } from "../index/custom-objects.ts";
 import { isRoute, POLICY_GROUP } from "../index/route-refs.ts";
 import { parseMeshTlsAuthentication, parseNetworkAuthentication } from "../policy/inbound/authentications.ts";
@@ -9,6 +10,7 @@ import { parseRateLimit } from "../policy/inbound/rate-limit.ts";
 import { parseServerAuthorization } from "../policy/inbound/server-authorization.ts";
 import { parseServer } from "../policy/inbound/server-spec.ts";
 import { parseEgressNetwork } from "../policy/outbound/egress-network.ts";
+import { externalWorkloadProblems } from "./external-workload-problems.ts";
 import { routeProblems } from "./route-problems.ts";
 
 /** Kinds of our group, with the parser that discovery reads them with: what the webhook admits, discovery understands. */
@@ -28,6 +30,9 @@ export function validateObject(object: KubeObject): readonly Problem[] {
   if (isRoute(object)) return routeProblems(object);
   if (group === POLICY_GROUP) return PARSERS[object.kind]?.(object).problems ?? [];
   if (group === "meshctl.io" && object.kind === "ServiceProfile") return parseServiceProfile(object).problems;
+  if (group === CUSTOM_KINDS.externalWorkload.group && object.kind === CUSTOM_KINDS.externalWorkload.kind) {
+    return externalWorkloadProblems(object);
+  }
   return [];
 }
 

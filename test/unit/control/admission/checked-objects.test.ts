@@ -53,6 +53,7 @@ test("an object that the index cannot take is named and counted, and the next on
     apiVersion: "workload.meshctl.io/v1beta1",
     kind: "ExternalWorkload",
     metadata: { name, namespace: "demo" },
+    spec: { meshTLS: { identity: "web.demo", serverName: "web.demo" } },
   });
   checked.apply(workload("odd"));
   checked.apply(workload("good"));

@@ -23,6 +23,8 @@ const ROUTE = "gateway.networking.k8s.io/v1/HTTPRoute";
 const GRPC = "gateway.networking.k8s.io/v1/GRPCRoute";
 const TLS = "gateway.networking.k8s.io/v1alpha2/TLSRoute";
 const PROFILE = "meshctl.io/v1alpha2/ServiceProfile";
+const WORKLOAD = "workload.meshctl.io/v1beta1/ExternalWorkload";
+const OLD_WORKLOAD = "workload.meshctl.io/v1alpha1/ExternalWorkload";
 
 const TO_SERVER = "targetRef: { group: policy.meshctl.io, kind: Server, name: web }";
 const OF_SERVER = "parentRefs: [{ group: policy.meshctl.io, kind: Server, name: web }]";
@@ -31,8 +33,16 @@ const OF_EGRESS = "parentRefs: [{ group: policy.meshctl.io, kind: EgressNetwork,
 const MTLS_REF = "{ group: policy.meshctl.io, kind: MeshTLSAuthentication, name: m }";
 const NET_REF = "{ group: policy.meshctl.io, kind: NetworkAuthentication, name: n }";
 
+const OF_WEB = "meshTLS: { identity: web.demo, serverName: web.demo }";
+
 /** What is admitted. */
 const GOOD: readonly (readonly [type: string, spec: string])[] = [
+  [
+    WORKLOAD,
+    `{ ${OF_WEB}, workloadIPs: [{ ip: 10.0.0.1 }, { ip: "fd00::1" }], ports: [{ name: http, port: 80 }, { port: 80, protocol: UDP }] }`,
+  ],
+  [WORKLOAD, `{ meshTLS: { identity: "spiffe://root.example/vm/web", serverName: web.example } }`],
+  [OLD_WORKLOAD, "{ meshTls: { identity: web.demo, serverName: web.demo } }"],
   [SERVER, "{ podSelector: {}, port: http }"],
   [SERVER, "{ externalWorkloadSelector: {}, port: 80, proxyProtocol: gRPC, accessPolicy: audit }"],
   [SAZ, "{ server: { name: web }, client: { unauthenticated: true } }"],
@@ -95,6 +105,36 @@ for (const [type, spec] of GOOD) {
 
 /** What is refused, with the message that `kubectl apply` shows. */
 const BAD: readonly (readonly [type: string, spec: string, says: RegExp])[] = [
+  [
+    WORKLOAD,
+    "{}",
+    /^spec\.meshTLS\.identity: "" is no identity: .*; spec\.meshTLS\.serverName: "" is no DNS name: .*$/,
+  ],
+  [
+    OLD_WORKLOAD,
+    `{ meshTls: { identity: "spiffe://root.example", serverName: "*.demo" } }`,
+    /^spec\.meshTls\.identity: "spiffe:\/\/root\.example" is no identity: .*; spec\.meshTls\.serverName: "\*\.demo" is/,
+  ],
+  [
+    WORKLOAD,
+    `{ meshTLS: { identity: "*.demo", serverName: web.demo } }`,
+    /^spec\.meshTLS\.identity: "\*\.demo" is a pattern: write the one name of its certificate$/,
+  ],
+  [
+    WORKLOAD,
+    `{ ${OF_WEB}, workloadIPs: [{ ip: web-1 }, { ip: 0.0.0.0 }] }`,
+    /^spec\.workloadIPs\[0\]\.ip: "web-1" is no IP address; spec\.workloadIPs\[1\]\.ip: 0\.0\.0\.0 is no machine's address$/,
+  ],
+  [
+    WORKLOAD,
+    `{ ${OF_WEB}, workloadIPs: [{ ip: "fd00::1" }, { ip: "FD00:0::1" }] }`,
+    /^spec\.workloadIPs\[1\]\.ip: FD00:0::1 is there twice$/,
+  ],
+  [
+    WORKLOAD,
+    `{ ${OF_WEB}, ports: [{ name: http, port: 80 }, { name: http, port: 81 }, { port: 0, protocol: TPC }] }`,
+    /^spec\.ports\[1\]\.name: "http" is the name of another port, too; spec\.ports\[2\]\.port: 0 is no port: .*; spec\.ports\[2\]\.protocol: "TPC" is unknown: write TCP$/,
+  ],
   [
     SERVER,
     "{ port: 80 }",
