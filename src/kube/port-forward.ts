@@ -125,8 +125,12 @@ class ForwardedConnection extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close();
-    else this.#socket.terminate();
+    // Nobody reads any more. Paused, the socket would not see the other side's close either, and wait for it in vain.
+    this.#socket.removeAllListeners("message");
+    if (this.#socket.readyState === WebSocket.OPEN) {
+      this.#socket.resume();
+      this.#socket.close();
+    } else this.#socket.terminate();
     callback(error);
   }
 }

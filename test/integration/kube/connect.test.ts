@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { chmod, utimes, writeFile } from "node:fs/promises";
 import * as http from "node:http";
 import { connect as netConnect } from "node:net";
@@ -333,6 +334,28 @@ test("port-forward carries an HTTP request over its own connection", async () =>
     client.close();
     await api.close();
     await new Promise((resolve) => target.close(resolve));
+  }
+});
+
+// Under the 30 s for which a WebSocket waits for the other side's close.
+test("port-forward closes at once although nobody reads what came", { timeout: 20_000 }, async () => {
+  const api = await startFakeApiServer(() => {});
+  const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => "v4.channel.k8s.io" });
+  const closed = Promise.withResolvers<void>();
+  api.server.on("upgrade", (request, socket, head) => {
+    socket.once("close", closed.resolve);
+    sockets.handleUpgrade(request, socket, head, (webSocket) => webSocket.send(Buffer.alloc(1024 * 1024)));
+  });
+  const client = await clientOf(api);
+  try {
+    const stream = await client.portForward("demo", "web-1", 4191);
+    // More than the stream holds: it has asked for a pause.
+    await once(stream, "readable");
+    stream.destroy();
+    await closed.promise;
+  } finally {
+    client.close();
+    await api.close();
   }
 });
 
