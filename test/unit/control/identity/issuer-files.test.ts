@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { createLogger } from "../../../../src/base/log.ts";
 import { IssuerFiles } from "../../../../src/control/identity/issuer-files.ts";
+import { isRequestProblem, readWorkloadRequest } from "../../../../src/identity/ca.ts";
+import { createCertificateRequest, createWorkloadKey } from "../../../../src/identity/csr.ts";
 import { generateIssuer } from "../../../../src/install/credentials.ts";
 import { FakeClock } from "../../../support/clock.ts";
+import { createIssuerChain } from "../../../support/issuer-chain.ts";
 
 const directories: string[] = [];
 after(() => Promise.all(directories.map((directory) => rm(directory, { recursive: true, force: true }))));
@@ -84,13 +88,36 @@ test("issuer is refused when it does not chain to the anchors", async () => {
 test("an issuer of cert-manager is read from a kubernetes.io/tls Secret, its intermediates too", async () => {
   const { put, files, clock } = await issuerDir(["tls.crt", "tls.key"]);
   const before = await files.current();
+  const { certificatesPem, issuerKeyPem } = await createIssuerChain(
+    ["root.example", "intermediate.example", "identity.meshctl.cluster.local"],
+    clock.now(),
+  );
+  const [root, intermediate, issuer] = certificatesPem as [string, string, string];
   // What cert-manager writes beside them is not in the way.
   await put("ca.crt", "not read");
-  const next = await generateIssuer("identity.meshctl.cluster.local", clock.now());
-  await put("ca-bundle.crt", next.certificatePem);
-  await put("tls.key", next.privateKeyPem);
-  await put("tls.crt", next.certificatePem);
-  assert.notEqual(await files.current(), before);
+  await put("ca-bundle.crt", root);
+  await put("tls.key", issuerKeyPem);
+  // Without the one between them, the issuer hangs in the air.
+  await put("tls.crt", issuer);
+  assert.equal(await files.current(), before);
+  await put("tls.crt", issuer + intermediate);
+  const authority = await files.current();
+  assert.notEqual(authority, before);
+
+  // A proxy gets both, and trusts the root alone.
+  const name = "web.demo.serviceaccount.identity.meshctl.cluster.local";
+  const request = await readWorkloadRequest(createCertificateRequest(name, createWorkloadKey()), name);
+  assert.ok(!isRequestProblem(request));
+  const issued = await authority.issue(request, { nowMs: clock.now(), lifetimeMs: 3_600_000, skewMs: 0 });
+  const chain = [issued.leafDer, ...authority.intermediatesDer].map((der) => new X509Certificate(der));
+  assert.deepEqual(
+    chain.map(({ subject }) => subject),
+    [`CN=${name}`, "CN=identity.meshctl.cluster.local", "CN=intermediate.example"],
+  );
+  for (const [index, above] of [...chain.slice(1), new X509Certificate(root)].entries()) {
+    const certificate = chain[index]!;
+    assert.ok(certificate.checkIssued(above) && certificate.verify(above.publicKey), above.subject);
+  }
 });
 
 test("a root is exchanged with overlap: both anchors, then the new issuer, then the old anchor goes", async () => {
