@@ -14,7 +14,12 @@ export const command: Command = {
   summary: "this program's own documentation: one page, manual pages, or data",
   hidden: true,
   arguments: [
-    { name: "form", summary: "of the documentation", required: true, choices: ["markdown", "man", "yaml"] },
+    {
+      name: "form",
+      summary: "markdown: one page; man: manual pages; yaml: data",
+      required: true,
+      choices: ["markdown", "man", "yaml"],
+    },
     {
       name: "command",
       summary: "man: only of this one, on standard output",

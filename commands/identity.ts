@@ -41,7 +41,7 @@ export const command: Command = {
         console.stdout.write(
           `no pods with a proxy were found in namespace ${namespace}${missing.length > 0 ? `: there is no ${missing.join(", ")}` : ""}\n`,
         );
-        return { exitCode: 0 };
+        return { exitCode: missing.length > 0 ? 1 : 0 };
       }
       const trustDomain = await readTrustDomain(kube, globals.meshctlNamespace);
       let failed = missing.length > 0;

@@ -138,10 +138,7 @@ export function TopFrame(props: TopFrameProps): ReactElement {
     Box,
     { flexDirection: "column" },
     line("keys", firstHint(state)),
-    line(
-      "scroll",
-      "(press a/LeftArrowKey to scroll left, d/RightArrowKey to scroll right; Up, Down, Enter for details)",
-    ),
+    line("scroll", "(press a/Left and d/Right to scroll, Up and Down to choose, Enter for details)"),
     line("blank", ""),
     line("header", cut(header), { bold: true }),
     ...lines.map((text, index) =>
@@ -166,7 +163,10 @@ function firstHint(state: TopState): string {
 }
 
 function footerText(all: number, shown: number, first: number, footer: string): string {
-  const which = shown === all ? `${all} rows` : `rows ${first + 1} to ${first + shown} of ${all}`;
+  const which =
+    shown === all
+      ? `${all} ${all === 1 ? "row" : "rows"}`
+      : `rows ${first + 1} to ${first + shown} of ${all}`;
   return `${which}; ${footer}`;
 }
 

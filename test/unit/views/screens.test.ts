@@ -134,11 +134,11 @@ test("top screen shows hints, header, rows and who was asked", () => {
   assert.equal(
     text,
     `(press q to quit, p to pause, s to sort: count, / to filter, g for raw paths)
-(press a/LeftArrowKey to scroll left, d/RightArrowKey to scroll right; Up, Down, Enter for details)
+(press a/Left and d/Right to scroll, Up and Down to choose, Enter for details)
 
 Source  Destination  Method  Path   Count   Best  Worst  Last  Success Rate
 web-1   books-1      GET     /list      4  900µs     2s   2ms        75.00%
-1 rows; 2 proxies asked`,
+1 row; 2 proxies asked`,
   );
 });
 
@@ -170,7 +170,7 @@ test("top screen shows only rows with the filter's text", () => {
   const frame = (filter: string) =>
     frameText(createElement(TopFrame, { ...FRAME, rows, state: { ...TOP_START, filter } }), 120);
   assert.doesNotMatch(frame("/b"), /\/a /);
-  assert.match(frame("/b"), /\/b .*\n1 rows/);
+  assert.match(frame("/b"), /\/b .*\n1 row/);
   assert.match(frame("/c"), /no row has this text/);
 });
 
