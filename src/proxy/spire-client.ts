@@ -1,6 +1,6 @@
 import { SpiffeWorkloadAPI } from "../api/gen/spiffe/workload_pb.js";
 import type { Clock } from "../base/clock.ts";
-import type { Logger } from "../base/log.ts";
+import { type Logger, silentLogger } from "../base/log.ts";
 import type { CertificateMaterial, RefreshEvent } from "../identity/mesh-credentials.ts";
 import { createSvidCredentials, type SvidCredentials } from "../identity/svid-credentials.ts";
 import type { SpireConfig } from "./config.ts";
@@ -40,6 +40,8 @@ export function createSpireCredentials(options: SpireOptions): SvidCredentials {
         address: AUTHORITY,
         socketPath: options.socketPath,
         metadata: METADATA,
+        // Its words are those of the control plane's absence; what happens here is told by who follows.
+        log: silentLogger,
         resolver: { resolve: async () => [] },
         tlsOptions: () => ({}),
       });

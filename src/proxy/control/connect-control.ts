@@ -26,7 +26,7 @@ export interface ControlDial {
 export function connectControl(dial: ControlDial): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const { socketPath } = dial;
-    const where = socketPath ?? joinHostPort(dial.ip, dial.port);
+    const where = socketPath ?? `the control plane at ${joinHostPort(dial.ip, dial.port)}`;
     const sameFamily = dial.sourceHost !== undefined && net.isIP(dial.sourceHost) === net.isIP(dial.ip);
     const target = {
       host: dial.ip,
@@ -72,7 +72,7 @@ function untrusted(where: string, cause: Error): MeshError {
   return new MeshError({
     kind: "environment",
     code: "CONTROL_UNTRUSTED",
-    message: `the control plane at ${where} has a certificate that this proxy's trust anchors did not sign: ${systemErrorCode(cause)}`,
+    message: `${where} has a certificate that this proxy's trust anchors did not sign: ${systemErrorCode(cause)}`,
     hint: "anchors are given to a pod when it is injected; if the installation's have changed: kubectl rollout restart",
     cause,
   });
@@ -82,8 +82,10 @@ function failed(where: string, why: string, cause?: unknown): MeshError {
   return new MeshError({
     kind: "environment",
     code: "CONTROL_CONNECT_FAILED",
-    message: `cannot connect to the control plane at ${where}: ${why}`,
-    hint: "see `meshctl check` and the control plane's pods",
+    message: `cannot connect to ${where}: ${why}`,
+    hint: where.startsWith("the control plane")
+      ? "see `meshctl check` and the control plane's pods"
+      : "see whether who listens there runs on this host, and whether the socket is mounted",
     cause,
   });
 }

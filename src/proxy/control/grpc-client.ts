@@ -83,7 +83,8 @@ const CUT = new MeshError({
  */
 export function createGrpcClient(options: GrpcClientOptions): GrpcClient {
   const { address, clock, log } = options;
-  const authority = joinHostPort(address.host, address.port);
+  const authority =
+    options.socketPath === undefined ? joinHostPort(address.host, address.port) : address.host;
   const backoff = new Backoff({ ...options.backoff, random: options.random });
   const closing = new AbortController();
   let session: GrpcSession | undefined;
