@@ -32,6 +32,7 @@ export function secureClient(options: SecureClientOptions): Promise<TLSSocket> {
       ...(alpn === undefined ? {} : { alpn: [alpn] }),
     }),
   });
+  carriers.set(secure, socket);
   return handshake(secure, "secureConnect", { timeoutMs, clock, signal });
 }
 
@@ -66,6 +67,7 @@ export async function secureServer(options: SecureServerOptions): Promise<Secure
     rejectUnauthorized: false,
     ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
   });
+  carriers.set(secure, socket);
   // A context for 1.3 alone is the caller's; a lower version would have been refused by it.
   await handshake(secure, "secure", { timeoutMs, clock, signal: undefined });
   try {
@@ -74,6 +76,14 @@ export async function secureServer(options: SecureServerOptions): Promise<Secure
     secure.destroy();
     throw error;
   }
+}
+
+/** What carries a TLS connection: Node keeps it to itself, and only it can be reset. */
+const carriers = new WeakMap<TLSSocket, Socket>();
+
+/** The TCP connection under one that was secured here. */
+export function carrierOf(secure: TLSSocket): Socket | undefined {
+  return carriers.get(secure);
 }
 
 interface HandshakeOptions {

@@ -11,6 +11,7 @@ import type { HttpVersion } from "../http/client-channel.ts";
 import { createServerConnection } from "../http/create-server-connection.ts";
 import type { HttpHandler } from "../http/server-connection.ts";
 import type { Rescue } from "../http/server-exchange.ts";
+import { resetConnection } from "../tcp/reset-connection.ts";
 import type { Backends } from "./backends.ts";
 import { discoverWithin, targetName } from "./discover.ts";
 import type { PolicyHandler } from "./http-layers.ts";
@@ -69,7 +70,7 @@ export async function serveOutbound(
       target: targetName(target),
       error: error instanceof Error ? error.message : String(error),
     });
-    socket.destroy();
+    resetConnection(socket);
     accepted.released("");
   } finally {
     liveSet.remove(pending);

@@ -7,6 +7,7 @@ import type { LiveExchange, LiveTransport, Recorder } from "../../observe/live-e
 import { detectHttp, type HttpDetection, isHttp2Settings } from "../../wire/http-detect.ts";
 import type { Accepted } from "../accept/accepted.ts";
 import type { HttpVersion } from "../http/client-channel.ts";
+import { resetConnection } from "./reset-connection.ts";
 import { Splice } from "./splice.ts";
 
 export interface DialledServer {
@@ -82,7 +83,7 @@ class OpaqueForward implements Forwarded, Drainable {
     }
     this.#abort.abort();
     if (this.#splice) this.#splice.destroy();
-    else accepted.socket.destroy();
+    else resetConnection(accepted.socket);
   }
 
   drain(): void {
@@ -149,7 +150,7 @@ class OpaqueForward implements Forwarded, Drainable {
           live.error = error.message;
           live.errorCode = error.code;
         }
-        this.#options.accepted.socket.destroy();
+        resetConnection(this.#options.accepted.socket);
         this.#finish("");
       },
     );

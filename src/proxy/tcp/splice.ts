@@ -3,6 +3,7 @@ import { systemErrorCode } from "../../base/error.ts";
 import type { Drainable } from "../../net/live-set.ts";
 import { SpentBuffers } from "../../net/spent-buffer.ts";
 import type { LiveTransport } from "../../observe/live-exchange.ts";
+import { resetConnection } from "./reset-connection.ts";
 
 export interface SpliceEnd {
   readonly socket: Duplex;
@@ -24,7 +25,7 @@ export interface SpliceResult {
  * Copies bytes both ways between two sockets until both directions have ended.
  *
  * Each direction ends for itself (half-close), a full write buffer on one end stops reading on the other, and an end
- * that breaks takes the other with it. A drain does not touch it: nobody can tell when a tunnel is between two messages.
+ * that breaks takes the other with it, by a reset: what was cut short must not look whole. A drain does not touch it: nobody can tell when a tunnel is between two messages.
  */
 export class Splice implements Drainable {
   readonly #left: SpliceEnd;
@@ -74,8 +75,8 @@ export class Splice implements Drainable {
   }
 
   destroy(): void {
-    this.#left.socket.destroy();
-    this.#right.socket.destroy();
+    resetConnection(this.#left.socket);
+    resetConnection(this.#right.socket);
   }
 
   #forward(chunk: Buffer): void {
@@ -102,7 +103,7 @@ export class Splice implements Drainable {
     to.on("drain", () => from.resume());
     from.on("close", () => {
       // After an orderly end on both sides `to` closes by itself, once its last bytes are out.
-      if (!from.readableEnded || !from.writableFinished) to.destroy();
+      if (!from.readableEnded || !from.writableFinished) resetConnection(to);
       if (--this.#openCount === 0) this.#done();
     });
   }
@@ -111,7 +112,7 @@ export class Splice implements Drainable {
   #begin(socket: Duplex): void {
     const other = socket === this.#left.socket ? this.#right.socket : this.#left.socket;
     if (socket.destroyed) {
-      other.destroy();
+      resetConnection(other);
       if (socket.closed && --this.#openCount === 0) this.#done();
     } else if (socket.readableEnded) {
       other.end();
