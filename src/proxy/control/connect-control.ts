@@ -21,12 +21,13 @@ export interface ControlDial {
 /**
  * Opens a connection to the control plane, ready to use.
  *
- * @throws MeshError `CONTROL_CONNECT_FAILED`; `CONTROL_UNTRUSTED` or `TLS_IDENTITY_MISMATCH` when somebody else answers
+ * @throws MeshError `CONTROL_CONNECT_FAILED`, `CONTROL_SOCKET_FAILED`; `CONTROL_UNTRUSTED` or `TLS_IDENTITY_MISMATCH` when somebody else answers
  */
 export function connectControl(dial: ControlDial): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const { socketPath } = dial;
-    const where = socketPath ?? `the control plane at ${joinHostPort(dial.ip, dial.port)}`;
+    const where = socketPath ?? joinHostPort(dial.ip, dial.port);
+    const failed = socketPath === undefined ? controlFailed : socketFailed;
     const sameFamily = dial.sourceHost !== undefined && net.isIP(dial.sourceHost) === net.isIP(dial.ip);
     const target = {
       host: dial.ip,
@@ -72,20 +73,28 @@ function untrusted(where: string, cause: Error): MeshError {
   return new MeshError({
     kind: "environment",
     code: "CONTROL_UNTRUSTED",
-    message: `${where} has a certificate that this proxy's trust anchors did not sign: ${systemErrorCode(cause)}`,
+    message: `the control plane at ${where} has a certificate that this proxy's trust anchors did not sign: ${systemErrorCode(cause)}`,
     hint: "anchors are given to a pod when it is injected; if the installation's have changed: kubectl rollout restart",
     cause,
   });
 }
 
-function failed(where: string, why: string, cause?: unknown): MeshError {
+function controlFailed(where: string, why: string, cause?: unknown): MeshError {
   return new MeshError({
     kind: "environment",
     code: "CONTROL_CONNECT_FAILED",
-    message: `cannot connect to ${where}: ${why}`,
-    hint: where.startsWith("the control plane")
-      ? "see `meshctl check` and the control plane's pods"
-      : "see whether who listens there runs on this host, and whether the socket is mounted",
+    message: `cannot connect to the control plane at ${where}: ${why}`,
+    hint: "see `meshctl check` and the control plane's pods",
+    cause,
+  });
+}
+
+function socketFailed(path: string, why: string, cause?: unknown): MeshError {
+  return new MeshError({
+    kind: "environment",
+    code: "CONTROL_SOCKET_FAILED",
+    message: `cannot connect to the Unix socket ${path}: ${why}`,
+    hint: "who listens there must run on this host, and the socket must be mounted into the pod",
     cause,
   });
 }

@@ -51,10 +51,10 @@ async function follow(context: TestContext) {
 test("a proxy that starts before SPIRE, or before it is registered there, waits for both", async (context) => {
   const { credentials, codes, startAgent, socketPath, events } = await follow(context);
   await until("an attempt without a socket", () => codes().length > 0);
-  assert.equal(codes()[0], "CONTROL_CONNECT_FAILED");
+  assert.equal(codes()[0], "CONTROL_SOCKET_FAILED");
   const [first] = events;
   assert.ok(first?.kind === "failed");
-  assert.equal(first.error.message, `cannot connect to ${socketPath}: ENOENT`);
+  assert.equal(first.error.message, `cannot connect to the Unix socket ${socketPath}: ENOENT`);
   const agent = await startAgent();
   const { fetchX509SVID } = SpiffeWorkloadAPI.method;
   const refused = await agent.next(fetchX509SVID);
