@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { createLogger, type LogLevel } from "../../src/base/log.ts";
 import { CONTROL_ADMIN_PORT, DESTINATION_PORT, POLICY_PORT } from "../../src/base/names.ts";
 import type { CommandContext, FlagSpec, Options } from "../../src/cli/command.ts";
+import { readOwnNetworks } from "../../src/control/own-networks.ts";
 import type { ControlProcess } from "../../src/control/process.ts";
 import type { SettingsFlags } from "../../src/control/read-settings.ts";
 
@@ -122,6 +123,7 @@ export function processBasics(
     signal,
     listenHost: env.LISTEN_HOST || "::",
     adminPort: options.adminPort as number,
+    ownNetworks: readOwnNetworks(env),
     namespace: (options.namespace as string | undefined) ?? globals.meshctlNamespace,
     trustDomain: options.trustDomain as string,
   };

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import { MeshError, systemErrorCode } from "../base/error.ts";
+import type { Network } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
 import { VERSION } from "../base/version.ts";
 import type { KubeClient } from "../kube/client.ts";
@@ -21,6 +22,8 @@ export interface ControlProcess {
   readonly listenHost: string;
   /** `/live`, `/ready`, `/metrics`. */
   readonly adminPort: number;
+  /** Who may ask `/debug/state`. */
+  readonly ownNetworks: readonly Network[];
   /** Control-plane namespace. */
   readonly namespace: string;
   readonly trustDomain: string;

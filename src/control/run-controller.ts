@@ -146,6 +146,7 @@ async function run(options: ControllerProcess): Promise<void> {
     const admin = await startAdminServer({
       host: listenHost,
       port: options.adminPort,
+      ownNetworks: options.ownNetworks,
       metrics: registry,
       debugState: () =>
         debugState({

@@ -87,6 +87,7 @@ async function run(options: IdentityProcess): Promise<void> {
     const admin = await startAdminServer({
       host: options.listenHost,
       port: options.adminPort,
+      ownNetworks: options.ownNetworks,
       metrics: registry,
       notReady: () => [
         ...(credentials.current() ? [] : ["certificate: none yet"]),

@@ -1,7 +1,8 @@
 import { createServer } from "node:http";
 import type { Socket } from "node:net";
-import { normaliseIp } from "../../base/ip.ts";
+import { type Network, normaliseIp } from "../../base/ip.ts";
 import type { Registry } from "../../metrics/registry.ts";
+import { isOwnHost } from "../../policy/authorize.ts";
 import { bind } from "./bind.ts";
 
 export interface AdminServerOptions {
@@ -10,6 +11,7 @@ export interface AdminServerOptions {
   /** What is still missing; empty when ready. */
   readonly notReady: () => readonly string[];
   readonly metrics: Registry;
+  readonly ownNetworks: readonly Network[];
   /** `/debug/state`; undefined: there is none. */
   readonly debugState?: () => object;
 }
@@ -38,7 +40,9 @@ export async function startAdminServer(
         return send(200, options.metrics.render());
       case "/debug/state": {
         if (!options.debugState) break;
-        if (!isOwnHost(request.socket)) return send(403, "only from this host: use a port-forward\n");
+        if (!isFromOwnHost(request.socket, options.ownNetworks)) {
+          return send(403, "only from this host: use a port-forward\n");
+        }
         response.writeHead(200, { "content-type": "application/json" });
         response.end(`${JSON.stringify(options.debugState(), null, 1)}\n`);
         return;
@@ -56,7 +60,10 @@ export async function startAdminServer(
   };
 }
 
-function isOwnHost({ remoteAddress = "", localAddress }: Socket): boolean {
-  const address = normaliseIp(remoteAddress);
-  return remoteAddress === localAddress || address === "::1" || address.startsWith("127.");
+/** An address that asks itself is the own host, whichever it is. */
+function isFromOwnHost(
+  { remoteAddress = "", localAddress }: Socket,
+  ownNetworks: readonly Network[],
+): boolean {
+  return remoteAddress === localAddress || isOwnHost(normaliseIp(remoteAddress), ownNetworks);
 }

@@ -104,6 +104,7 @@ async function run(options: StandaloneProcess): Promise<void> {
     const admin = await startAdminServer({
       host: listenHost,
       port: options.adminPort,
+      ownNetworks: options.ownNetworks,
       metrics: registry,
       debugState: () =>
         debugState({

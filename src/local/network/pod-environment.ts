@@ -57,6 +57,7 @@ interface ServiceListener {
 
 export function podNetworkEnvironment(input: PodNetworkInput): PodNetworkEnvironment {
   const { pod, addresses } = input;
+  const ownNetworks = `${addresses.publicIp}/32,${addresses.privateIp}/32`;
   const proxyContainer = proxyContainerOf(pod);
   if (!proxyContainer) {
     return {
@@ -65,6 +66,8 @@ export function podNetworkEnvironment(input: PodNetworkInput): PodNetworkEnviron
       proxy: {},
       application: {
         LISTEN_HOST: addresses.publicIp,
+        // Of a control plane: all pods have addresses of loopback, which here says nothing.
+        MESHCTL_PROXY_OWN_NETWORKS: ownNetworks,
         MESHCTL_PROXY_DNS_SERVERS: input.dnsServer,
         ...serviceVariables(input.services, (service) => service.spec.clusterIP),
       },
@@ -96,7 +99,7 @@ export function podNetworkEnvironment(input: PodNetworkInput): PodNetworkEnviron
       MESHCTL_PROXY_OUTBOUND_LISTEN_ADDRS: `${privateIp}:${OUTBOUND_PORT}`,
       MESHCTL_PROXY_OUTBOUND_SERVICES: outbound.join(","),
       MESHCTL_PROXY_OUTBOUND_SOURCE_HOST: publicIp,
-      MESHCTL_PROXY_OWN_NETWORKS: `${publicIp}/32,${privateIp}/32`,
+      MESHCTL_PROXY_OWN_NETWORKS: ownNetworks,
       MESHCTL_PROXY_DNS_SERVERS: input.dnsServer,
     },
     application: {

@@ -95,6 +95,7 @@ export async function startControlPlane(t: TestContext) {
     signal: stopping.signal,
     listenHost: "127.0.0.1",
     adminPort: 0,
+    ownNetworks: [],
     namespace: "meshctl",
     trustDomain: "cluster.local",
     trustRootsFile: file("ca-bundle.crt"),

@@ -46,6 +46,7 @@ describe("network environment of a pod", () => {
     assert.equal(isMeshed, false);
     assert.deepEqual(forProxy, {});
     assert.equal(application.LISTEN_HOST, "127.5.64.3");
+    assert.match(application.MESHCTL_PROXY_OWN_NETWORKS!, /^127\.5\.64\.3\/32,127\.5\.\d+\.3\/32$/);
     assert.equal(application.WEB_SERVICE_HOST, "127.5.16.2");
     assert.equal(application.WEB_SERVICE_PORT, "80");
     assert.equal(application.WEB_SERVICE_PORT_HTTP, "80");
