@@ -21,9 +21,23 @@ import { applyPolicy, callApplication, keepDeadline, restoreHttp1, setClientId }
 /**
  * The inbound side: what comes to the application.
  *
- *     listener -> accept -> proxy port: mesh TLS, transport header     application's port: sniff TLS, detect
- *       -> HTTP:   spans, if any -> in-flight limit -> own version -> route, authorization, filters, rate limit -> client id -> application -> response
- *       -> opaque: authorization -> application -> copy both ways
+ *     connection
+ *       listener             connection limit; original destination, or the listener's own port (explicit capture)
+ *       proxy port (4143)    mesh TLS with a client certificate -> transport header: a port of ours, or a name (gateway)
+ *       application's port   by its policy: TLS sniffed, ours terminated -> first bytes: HTTP, or opaque
+ *
+ *     request                file                    what it may answer itself
+ *       rescue               layers/rescue           (makes an answer of whatever fails below; a stranger does not hear why)
+ *       spans                layers/trace-requests   only where there is a collector
+ *       in-flight limit      layers/limit-in-flight  503
+ *       own version          http-layers             HTTP/1 that came over HTTP/2 is HTTP/1 again
+ *       policy of the port   http-layers             route 404, authorization 403, filters, rate limit 429
+ *       client id            http-layers             l5d-client-id: the peer's, never the client's own claim
+ *       gRPC deadline        http-layers             504: what is left goes on to the application
+ *       application          application             queue 503 and 504, connections 502 and 504
+ *     of a gateway, after the policy: gateway.ts (loop 508, name 404) -> the outbound side's layers, from the route on
+ *
+ *     opaque bytes           opaque.ts: authorization, again whenever the policy changes -> application -> copy both ways
  */
 export function createInboundProxy(deps: ProxyDependencies): ProxySide {
   const { config, log } = deps;

@@ -28,9 +28,29 @@ import { splitRequests } from "./split-requests.ts";
 /**
  * The outbound side: what the application sends.
  *
- *     listener -> accept (target: redirected, listener's own, or by request) -> discover -> detect
- *       -> HTTP:   spans, if any -> in-flight limit -> route, filters -> mirrors, backend, its filters -> balance -> endpoint (mTLS) -> response
- *       -> opaque: route -> backend -> balance -> endpoint (mTLS) -> copy both ways
+ *     connection
+ *       listener             connection limit; target: original destination, a service's listener, or named by the request
+ *       discover             profile and policy of the target, shared and kept up to date
+ *       detect               by the policy's protocol: HTTP unsniffed, TLS by its server name, first bytes, or opaque
+ *
+ *     request                file                    what it may answer itself
+ *       rescue               layers/rescue           (makes an answer of whatever fails below)
+ *       spans                layers/trace-requests   only where there is a collector
+ *       in-flight limit      layers/limit-in-flight  503
+ *       target               http-proxy, ingress     of the HTTP proxy port and of ingress mode: discovered here, 400, 502, 504
+ *       route                route-requests          404; a ServiceProfile's or the policy's, with per-request overrides
+ *       times, deadline      stream-timeouts         504, for all attempts together
+ *       route's filters      layers/apply-filters    redirects, injected failures
+ *       mirrors of the route mirror                  (copies)
+ *       retry                retry                   what follows happens once an attempt, on the request as it was
+ *       backend              split-requests          503 none available, 502 none that can be sent to
+ *       backend's filters    layers/apply-filters    then its mirrors, at the first attempt
+ *       balance              balance-requests        queue 503 and 504; breakers leave endpoints out
+ *       endpoint             balance-requests        authority override, l5d-require-id 502, rest of the deadline, l5d-orig-proto
+ *       connection           backends, dial-endpoint 502 and 504: TCP, mesh TLS, transport header; HTTP/1 pool or shared HTTP/2
+ *     A gateway's requests enter at the route.
+ *
+ *     opaque bytes           opaque.ts: route -> backend -> balance -> endpoint, another if it refuses -> copy both ways
  */
 export function createOutboundProxy(deps: ProxyDependencies): ProxySide & { readonly gateway: Gateway } {
   const { config, recorder, log } = deps;
