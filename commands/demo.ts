@@ -171,7 +171,8 @@ async function watch(
   signal.throwIfAborted();
   progress.step(`ran for ${formatGoDuration(forMs)}; asking the proxies`);
   const windowMs = Math.min(WINDOW_MS_MAX, Math.max(WINDOW_MS_MIN, forMs));
-  const report = await reportDemo(kube, { windowMs, program: programName(env), signal });
+  const columns = console.stdout.isTty ? console.stdout.columns : undefined;
+  const report = await reportDemo(kube, { windowMs, program: programName(env), columns, signal });
   console.stdout.write(`${report.text}\n`);
   if (report.problems.length > 0) {
     throw new MeshError({
