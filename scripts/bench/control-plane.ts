@@ -131,6 +131,7 @@ async function main(host: string, dir: string, served: readonly ServedPlace[]): 
     signal: stopping.signal,
     listenHost: host,
     adminPort: 0,
+    ownNetworks: [],
     namespace: CONTROL_NAMESPACE,
     trustDomain: "cluster.local",
     trustRootsFile: file("ca-bundle.crt"),
