@@ -402,6 +402,32 @@ describe("policies of an installed mesh", { skip: NOT_BUILT }, () => {
     );
   });
 
+  test("an ExternalWorkload with an address that is none is refused, and a good one is not", async () => {
+    const workload = (ip: string) => `
+apiVersion: workload.meshctl.io/v1beta1
+kind: ExternalWorkload
+metadata: { name: vm, namespace: shop }
+spec: { meshTLS: { identity: vm.shop, serverName: vm.shop }, workloadIPs: [{ ip: ${ip} }] }
+`;
+    await assert.rejects(
+      mesh.apply(workload("vm-1")),
+      /meshctl-policy-validator\.meshctl\.io.*spec\.workloadIPs\[0\]\.ip: "vm-1" is no IP address/s,
+    );
+    await mesh.apply(workload("10.9.8.7"));
+  });
+
+  test("a controller tells its state to a port-forward, and not to other processes of the laptop", async () => {
+    const pod = mesh.cluster.objects
+      .list(PODS, "meshctl")
+      .find(({ metadata }) => metadata.name!.startsWith("meshctl-controller-"))!;
+    const connection = await mesh.kube.portForward("meshctl", pod.metadata.name!, 9990);
+    let text = "";
+    for await (const line of readLines(await getOverDuplex(connection, "/debug/state", "the controller")))
+      text += line;
+    assert.ok((JSON.parse(text) as { objects: { pods: number } }).objects.pods > 0, text);
+    assert.equal((await fetch(`http://${pod.status.podIP}:9990/debug/state`)).status, 403);
+  });
+
   test("without its Server a port has the default policy again", async (t) => {
     await takesEffect(t, "the default is back", () => mesh.delete(WEB), hasStatus("other", 200));
   });
