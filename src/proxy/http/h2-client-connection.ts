@@ -17,6 +17,8 @@ export interface H2ClientOptions {
   readonly clock: Clock;
   /** What we ask of the server; absent: the defaults. */
   readonly settings?: H2Settings | undefined;
+  /** Streams at once that the server takes presumably, until it says so on this connection; absent: as for any server. */
+  readonly streamsMax?: number;
   /** It may take more streams than before, or none any more: look at it again. */
   readonly onChange: () => void;
   readonly onClosed: (connection: H2ClientConnection, errno: string) => void;
@@ -28,6 +30,7 @@ export class H2ClientConnection {
   readonly #liveness: H2Liveness;
   /** Streams that were promised and have not begun. */
   #reserved = 0;
+  #streamsMax: number;
   #isRetired = false;
   #hasCarried = false;
 
@@ -40,7 +43,10 @@ export class H2ClientConnection {
       settings: options.settings,
       listener: {
         requested() {},
-        settled: options.onChange,
+        settled: () => {
+          this.#streamsMax = this.#session.connection.peer.concurrentStreamsMax;
+          options.onChange();
+        },
         goingAway: () => this.retire(),
         streamClosed: () => {
           this.#closeWhenIdle();
@@ -52,6 +58,10 @@ export class H2ClientConnection {
         options.onClosed(this, errno);
       },
     });
+    this.#streamsMax = Math.min(
+      options.streamsMax ?? Number.POSITIVE_INFINITY,
+      this.#session.connection.peer.concurrentStreamsMax,
+    );
     this.#liveness = new H2Liveness({
       connection: this.#session.connection,
       transport: options.transport,
@@ -68,11 +78,16 @@ export class H2ClientConnection {
     return !this.#isRetired && this.#session.connection.isUsable;
   }
 
+  /** Streams at once that the server takes, as far as is known. */
+  get streamsMax(): number {
+    return this.#streamsMax;
+  }
+
   /** A way for one request; undefined while the server takes no more. */
   take(): ClientChannel | undefined {
     const { connection } = this.#session;
     if (this.#isRetired || !connection.canOpen) return undefined;
-    if (connection.streamCount + this.#reserved >= connection.peer.concurrentStreamsMax) return undefined;
+    if (connection.streamCount + this.#reserved >= this.#streamsMax) return undefined;
     this.#reserved++;
     const channel = new StreamChannel(this, this.#hasCarried);
     this.#hasCarried = true;

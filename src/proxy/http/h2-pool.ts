@@ -39,6 +39,8 @@ export class H2Pool {
   readonly #waiting = new Set<Waiter>();
   #dialling: AbortController | undefined;
   #isClosed = false;
+  /** What the server said last, on any connection. A new one would get all who wait, and refuse them, before it says so again. */
+  #streamsMax = Number.POSITIVE_INFINITY;
 
   constructor(options: H2PoolOptions) {
     this.#options = options;
@@ -123,7 +125,11 @@ export class H2Pool {
       transport,
       clock: this.#options.clock,
       settings: this.#options.settings,
-      onChange: () => this.#serve(),
+      streamsMax: this.#streamsMax,
+      onChange: () => {
+        this.#streamsMax = connection.streamsMax;
+        this.#serve();
+      },
       onClosed: (closed, errno) => {
         this.#connections.delete(closed);
         this.#options.closeTransport(transport, errno);

@@ -418,6 +418,30 @@ test("a further connection is opened when the streams of the first run out", asy
   assert.equal(mesh.server.transports.filter(({ peer }) => peer === "dst").length, 3);
 });
 
+test("a server that takes one stream at a time gets 64 connections and no more; further requests wait for theirs", async (t) => {
+  const held: ServerHttp2Stream[] = [];
+  const all = Promise.withResolvers<void>();
+  let isAnswering = false;
+  const answer = (stream: ServerHttp2Stream) => stream.respond({ ":status": 204 }, { endStream: true });
+  const appPort = await listenHttp2(
+    t,
+    (stream) => {
+      if (isAnswering) return answer(stream);
+      held.push(stream);
+      if (held.length === 64) all.resolve();
+    },
+    { maxConcurrentStreams: 1 },
+  );
+  const mesh = await createMesh(t, { appPort, config: { inbound: { failfastTimeoutMs: 60_000 } } });
+  const session = open(t, mesh.podPort);
+  const answers = Array.from({ length: 70 }, () => ask(session, { ":path": "/" }));
+  await all.promise;
+  isAnswering = true;
+  held.forEach(answer);
+  for (const { status } of await Promise.all(answers)) assert.equal(status, 204);
+  assert.equal(mesh.server.transports.filter(({ peer }) => peer === "dst").length, 64);
+});
+
 test("drain says GOAWAY, lets requests end, and closes", async (t) => {
   let release: () => void = () => {};
   let onArrived: () => void = () => {};
