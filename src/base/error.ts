@@ -17,13 +17,13 @@ export interface MeshErrorOptions {
   readonly message: string;
   /** What to do, imperative, ideally a command to paste. */
   readonly hint?: string | undefined;
-  /** Section of the troubleshooting page (`HINT_BASE_URL`) that is about it. */
+  /** Section of the troubleshooting page (`HINT_PAGE`) that is about it. */
   readonly anchor?: string | undefined;
   readonly cause?: unknown;
 }
 
-/** The troubleshooting page, before an anchor: docs/troubleshooting.md as it is published. */
-export const HINT_BASE_URL = "https://meshctl.io/checks/#";
+/** The troubleshooting page, before an anchor: a file of the package, since no site has it. */
+export const HINT_PAGE = "docs/troubleshooting.md#";
 
 /** The one error class. `message` says what happened, `hint` what to do; `cause` is shown with `--verbose`. */
 export class MeshError extends Error {

@@ -1,4 +1,4 @@
-import { HINT_BASE_URL } from "../base/error.ts";
+import { HINT_PAGE } from "../base/error.ts";
 import type { CheckOutcome, CheckResult } from "./check.ts";
 
 const MARKS: Readonly<Record<CheckOutcome, { readonly symbol: string; readonly color: number }>> = {
@@ -50,7 +50,7 @@ export class TableRenderer {
 }
 
 function hintOf({ hint, anchor }: CheckResult): string {
-  return hint ?? HINT_BASE_URL + anchor;
+  return hint ?? HINT_PAGE + anchor;
 }
 
 /** All results as one JSON document. */

@@ -1,4 +1,4 @@
-import { HINT_BASE_URL, type MeshError } from "../base/error.ts";
+import { HINT_PAGE, type MeshError } from "../base/error.ts";
 
 export interface RenderErrorOptions {
   /** `meshctl stat`: where usage is described. */
@@ -14,7 +14,7 @@ export interface RenderErrorOptions {
 export function renderError(error: MeshError, options: RenderErrorOptions): string {
   const lines = [`error: ${indent(error.message)}`];
   if (error.hint) lines.push(`hint:  ${indent(error.hint)}`);
-  if (error.anchor) lines.push(`see:   ${HINT_BASE_URL}${error.anchor}`);
+  if (error.anchor) lines.push(`see:   ${HINT_PAGE}${error.anchor}`);
   if (error.kind === "usage") lines.push(`usage: see \`${options.path} --help\``);
   if (options.verbose) {
     lines.push(`code:  ${error.code}`);

@@ -96,7 +96,7 @@ test("a verb that lacks a right fails and names it, once", async (t) => {
     assert.equal(stderr.split("\n").filter((text) => text.includes("kubectl auth can-i ")).length, 1, said);
     assert.match(stderr, / is forbidden: User "(jane|mallory)" cannot (get|list|create) resource /, said);
     assert.ok(stderr.includes(`${canI} --as ${user}`), said);
-    assert.ok(stderr.includes("see:   https://meshctl.io/checks/#k8s-forbidden\n"), said);
+    assert.ok(stderr.includes("see:   docs/troubleshooting.md#k8s-forbidden\n"), said);
   }
 });
 

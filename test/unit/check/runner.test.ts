@@ -172,13 +172,13 @@ test("the table shows categories, marks, errors and where hints are", () => {
 ‼ b holds
     first
     second
-    see https://meshctl.io/checks/#b for hints
+    see docs/troubleshooting.md#b for hints
 
 second
 ------
 × c holds
     no
-    see https://meshctl.io/checks/#c for hints
+    see docs/troubleshooting.md#c for hints
 
 Status check results are ×
 `,
@@ -200,7 +200,7 @@ test("JSON is one document, with hints only where something failed", () => {
           { description: "a holds", result: "success" },
           {
             description: "b holds",
-            hint: "https://meshctl.io/checks/#b",
+            hint: "docs/troubleshooting.md#b",
             error: "first\nsecond",
             result: "warning",
           },
@@ -209,7 +209,7 @@ test("JSON is one document, with hints only where something failed", () => {
       {
         categoryName: "second",
         checks: [
-          { description: "c holds", hint: "https://meshctl.io/checks/#c", error: "no", result: "error" },
+          { description: "c holds", hint: "docs/troubleshooting.md#c", error: "no", result: "error" },
         ],
       },
     ],
