@@ -12,8 +12,17 @@ import { carrierOf } from "../../identity/mesh-handshake.ts";
 export function resetConnection(socket: Duplex): void {
   const carrier = socket instanceof TLSSocket ? carrierOf(socket) : socket;
   // Only TCP has addresses here, and only while it is open.
-  if (carrier instanceof Socket && carrier.localAddress !== undefined && !isShuttingDown(socket)) {
+  const canReset = carrier instanceof Socket && carrier.localAddress !== undefined && !isShuttingDown(socket);
+  if (canReset && carrier === socket) {
     carrier.resetAndDestroy();
+    return;
+  }
+  if (canReset) {
+    // TLS goes first and destroys what carries it: the other way around Node's TLS uses memory that was freed (Node 26.10).
+    carrier.destroy = () => {
+      carrier.destroy = Socket.prototype.destroy;
+      return carrier.resetAndDestroy();
+    };
   }
   socket.destroy();
 }
