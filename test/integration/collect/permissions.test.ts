@@ -114,7 +114,7 @@ test("check points at the right, not at what it could not look at", async (t) =>
   assert.equal(exitCode, 1);
   assert.match(stdout, /× 'meshctl-config' config map exists\n.*cannot get resource "configmaps"/);
   assert.match(stdout, /kubectl auth can-i get configmaps\/meshctl-config -n meshctl --as jane\n/);
-  assert.match(stdout, /see https:\/\/meshctl\.io\/checks\/#k8s-forbidden for hints/);
+  assert.match(stdout, /see docs\/troubleshooting\.md#k8s-forbidden for hints/);
   const pre = await meshctl(server, "check --pre --wait 0s");
   assert.equal(pre.exitCode, 1);
   assert.match(

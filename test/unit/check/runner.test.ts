@@ -208,9 +208,7 @@ test("JSON is one document, with hints only where something failed", () => {
       },
       {
         categoryName: "second",
-        checks: [
-          { description: "c holds", hint: "docs/troubleshooting.md#c", error: "no", result: "error" },
-        ],
+        checks: [{ description: "c holds", hint: "docs/troubleshooting.md#c", error: "no", result: "error" }],
       },
     ],
   });
