@@ -1,6 +1,6 @@
 import { MeshError } from "../../base/error.ts";
 import type { KubeObject } from "../../base/kube-object.ts";
-import { CRON_JOBS, JOBS, objectKey, splitKey } from "../resources.ts";
+import { CRON_JOBS, JOBS } from "../resources.ts";
 import type { Controller, ControllerContext } from "./controller.ts";
 import {
   controllerOf,
@@ -12,7 +12,7 @@ import {
 import { type CronSchedule, nextCronTime, parseCronSchedule } from "./cron-schedule.ts";
 import { jobEnd } from "./job.ts";
 import { writeStatus } from "./owned-pods.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { startWorkloadController } from "./workload-controller.ts";
 
 const SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 const MINUTE_MS = 60_000;
@@ -21,35 +21,12 @@ const MISSED_MAX = 100;
 
 /** CronJobs: a Job at each time that the schedule names. */
 export function startCronJobController(context: ControllerContext): Controller {
-  const { objects, clock, log } = context;
-  const queue = new WorkQueue({
+  return startWorkloadController(context, {
     name: "cronjob-controller",
-    clock,
-    log,
-    reconcile: async (key) => {
-      const { namespace, name } = splitKey(key);
-      const cron = objects.get(CRON_JOBS, namespace, name);
-      if (!cron || cron.metadata.deletionTimestamp) return;
-      const againMs = await reconcileCronJob(context, cron);
-      if (againMs !== undefined) queue.addAfter(key, againMs);
-    },
+    resource: CRON_JOBS,
+    owned: JOBS,
+    reconcile: (cron) => reconcileCronJob(context, cron),
   });
-  const stops = [
-    objects.watch(CRON_JOBS, (type, object) => {
-      if (type !== "DELETED") queue.add(objectKey(object));
-    }),
-    objects.watch(JOBS, (_type, job) => {
-      const owner = controllerOf(job);
-      if (owner?.kind === "CronJob") queue.add(`${job.metadata.namespace}/${owner.name}`);
-    }),
-  ];
-  return {
-    stop: () => {
-      for (const stop of stops) stop();
-      queue.stop();
-    },
-    idle: () => queue.idle(),
-  };
 }
 
 /** @returns milliseconds until the next scheduled time */

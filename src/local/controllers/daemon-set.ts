@@ -1,51 +1,23 @@
 import type { KubeObject } from "../../base/kube-object.ts";
-import { DAEMON_SETS, NODES, objectKey, PODS, splitKey } from "../resources.ts";
+import { DAEMON_SETS, NODES, PODS } from "../resources.ts";
 import type { Controller, ControllerContext } from "./controller.ts";
-import { controllerOf, deleteIfThere } from "./controller.ts";
+import { deleteIfThere } from "./controller.ts";
 import { Availability, isPodActive, ownedPods, podFromTemplate, writeStatus } from "./owned-pods.ts";
 import { isPodFinished, isPodReady } from "./pod-readiness.ts";
 import { forgetRevisions, hashOf, REVISION_HASH, type Revisions, syncRevisions } from "./revisions.ts";
 import { resolveShare } from "./rollout.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { startWorkloadController } from "./workload-controller.ts";
 
 /** DaemonSets: a pod of one template on each node that its selector takes. */
 export function startDaemonSetController(context: ControllerContext): Controller {
-  const { objects, clock, log } = context;
-  const queue = new WorkQueue({
+  return startWorkloadController(context, {
     name: "daemonset-controller",
-    clock,
-    log,
-    reconcile: async (key) => {
-      const { namespace, name } = splitKey(key);
-      const set = objects.get(DAEMON_SETS, namespace, name);
-      if (!set || set.metadata.deletionTimestamp) return;
-      const againMs = await new DaemonSetReconciler(
-        context,
-        set,
-        await syncRevisions(objects, set),
-      ).reconcile();
-      if (againMs !== undefined) queue.addAfter(key, againMs);
-    },
+    resource: DAEMON_SETS,
+    owned: PODS,
+    shared: NODES,
+    reconcile: async (set) =>
+      new DaemonSetReconciler(context, set, await syncRevisions(context.objects, set)).reconcile(),
   });
-  const stops = [
-    objects.watch(DAEMON_SETS, (type, object) => {
-      if (type !== "DELETED") queue.add(objectKey(object));
-    }),
-    objects.watch(NODES, (type) => {
-      if (type !== "MODIFIED") for (const set of objects.list(DAEMON_SETS)) queue.add(objectKey(set));
-    }),
-    objects.watch(PODS, (_type, pod) => {
-      const owner = controllerOf(pod);
-      if (owner?.kind === "DaemonSet") queue.add(`${pod.metadata.namespace}/${owner.name}`);
-    }),
-  ];
-  return {
-    stop: () => {
-      for (const stop of stops) stop();
-      queue.stop();
-    },
-    idle: () => queue.idle(),
-  };
 }
 
 class DaemonSetReconciler {

@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../base/kube-object.ts";
-import { DEPLOYMENTS, objectKey, REPLICA_SETS, splitKey } from "../resources.ts";
+import { DEPLOYMENTS, REPLICA_SETS } from "../resources.ts";
 import type { Controller, ControllerContext } from "./controller.ts";
 import {
   controllerOf,
@@ -13,7 +13,7 @@ import { deploymentStatus, hasTimedOut, isComplete } from "./deployment-status.t
 import type { ReplicaSetCounts } from "./rollout.ts";
 import { nextReplicas, resolveFenceposts, scaleInProportion } from "./rollout.ts";
 import { templateHash } from "./template-hash.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { startWorkloadController } from "./workload-controller.ts";
 
 const REVISION = "deployment.kubernetes.io/revision";
 const DESIRED = "deployment.kubernetes.io/desired-replicas";
@@ -26,37 +26,13 @@ const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
  * `kubectl rollout status` reads.
  */
 export function startDeploymentController(context: ControllerContext): Controller {
-  const { objects, clock, log } = context;
   const reconciler = new DeploymentReconciler(context);
-  const queue = new WorkQueue({
+  return startWorkloadController(context, {
     name: "deployment-controller",
-    clock,
-    log,
-    reconcile: async (key) => {
-      const { namespace, name } = splitKey(key);
-      const deployment = objects.get(DEPLOYMENTS, namespace, name);
-      if (!deployment || deployment.metadata.deletionTimestamp) return;
-      const againMs = await reconciler.reconcile(deployment);
-      if (againMs !== undefined) queue.addAfter(key, againMs);
-    },
+    resource: DEPLOYMENTS,
+    owned: REPLICA_SETS,
+    reconcile: (deployment) => reconciler.reconcile(deployment),
   });
-  const addOwner = (object: KubeObject): void => {
-    const owner = controllerOf(object);
-    if (owner?.kind === "Deployment") queue.add(`${object.metadata.namespace}/${owner.name}`);
-  };
-  const stops = [
-    objects.watch(DEPLOYMENTS, (type, object) => {
-      if (type !== "DELETED") queue.add(objectKey(object));
-    }),
-    objects.watch(REPLICA_SETS, (_type, object) => addOwner(object)),
-  ];
-  return {
-    stop: () => {
-      for (const stop of stops) stop();
-      queue.stop();
-    },
-    idle: () => queue.idle(),
-  };
 }
 
 class DeploymentReconciler {

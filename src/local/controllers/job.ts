@@ -1,11 +1,11 @@
 import type { KubeObject } from "../../base/kube-object.ts";
-import { JOBS, objectKey, PODS, splitKey } from "../resources.ts";
+import { JOBS, PODS } from "../resources.ts";
 import type { Condition, Controller, ControllerContext } from "./controller.ts";
-import { controllerOf, deleteIfThere, mergeConditions, timestamp } from "./controller.ts";
+import { deleteIfThere, mergeConditions, timestamp } from "./controller.ts";
 import { countJob, formatIndexes, type JobCounts, type JobVerdict, judgeJob } from "./job-progress.ts";
 import { isPodActive, ownedPods, podFromTemplate, writeStatus } from "./owned-pods.ts";
 import { isPodReady } from "./pod-readiness.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { startWorkloadController } from "./workload-controller.ts";
 
 export const COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index";
 
@@ -20,35 +20,12 @@ const BACKOFF_MS_MAX = 600_000;
  *                              '--backoffLimit, deadline--> failed      both --ttlSecondsAfterFinished--> deleted
  */
 export function startJobController(context: ControllerContext): Controller {
-  const { objects, clock, log } = context;
-  const queue = new WorkQueue({
+  return startWorkloadController(context, {
     name: "job-controller",
-    clock,
-    log,
-    reconcile: async (key) => {
-      const { namespace, name } = splitKey(key);
-      const job = objects.get(JOBS, namespace, name);
-      if (!job || job.metadata.deletionTimestamp) return;
-      const againMs = await reconcileJob(context, job);
-      if (againMs !== undefined) queue.addAfter(key, againMs);
-    },
+    resource: JOBS,
+    owned: PODS,
+    reconcile: (job) => reconcileJob(context, job),
   });
-  const stops = [
-    objects.watch(JOBS, (type, object) => {
-      if (type !== "DELETED") queue.add(objectKey(object));
-    }),
-    objects.watch(PODS, (_type, pod) => {
-      const owner = controllerOf(pod);
-      if (owner?.kind === "Job") queue.add(`${pod.metadata.namespace}/${owner.name}`);
-    }),
-  ];
-  return {
-    stop: () => {
-      for (const stop of stops) stop();
-      queue.stop();
-    },
-    idle: () => queue.idle(),
-  };
 }
 
 /** @returns milliseconds after which to look again whatever happens */

@@ -1,6 +1,6 @@
 import type { KubeObject } from "../../base/kube-object.ts";
 import { matchesSelector } from "../../base/kube-object.ts";
-import { objectKey, PODS, REPLICA_SETS, splitKey } from "../resources.ts";
+import { PODS, REPLICA_SETS } from "../resources.ts";
 import type { Condition, Controller, ControllerContext } from "./controller.ts";
 import {
   controllerOf,
@@ -11,39 +11,16 @@ import {
 } from "./controller.ts";
 import { Availability, isPodActive, ownedPods, podFromTemplate, writeStatus } from "./owned-pods.ts";
 import { isPodReady } from "./pod-readiness.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { startWorkloadController } from "./workload-controller.ts";
 
 /** ReplicaSets: so many pods of one template. */
 export function startReplicaSetController(context: ControllerContext): Controller {
-  const { objects, clock, log } = context;
-  const queue = new WorkQueue({
+  return startWorkloadController(context, {
     name: "replicaset-controller",
-    clock,
-    log,
-    reconcile: async (key) => {
-      const { namespace, name } = splitKey(key);
-      const set = objects.get(REPLICA_SETS, namespace, name);
-      if (!set || set.metadata.deletionTimestamp) return;
-      const againMs = await reconcileReplicaSet(context, set);
-      if (againMs !== undefined) queue.addAfter(key, againMs);
-    },
+    resource: REPLICA_SETS,
+    owned: PODS,
+    reconcile: (set) => reconcileReplicaSet(context, set),
   });
-  const stops = [
-    objects.watch(REPLICA_SETS, (type, object) => {
-      if (type !== "DELETED") queue.add(objectKey(object));
-    }),
-    objects.watch(PODS, (_type, pod) => {
-      const owner = controllerOf(pod);
-      if (owner?.kind === "ReplicaSet") queue.add(`${pod.metadata.namespace}/${owner.name}`);
-    }),
-  ];
-  return {
-    stop: () => {
-      for (const stop of stops) stop();
-      queue.stop();
-    },
-    idle: () => queue.idle(),
-  };
 }
 
 async function reconcileReplicaSet(context: ControllerContext, set: KubeObject): Promise<number | undefined> {

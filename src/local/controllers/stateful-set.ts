@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../base/kube-object.ts";
-import { objectKey, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS, splitKey } from "../resources.ts";
+import { PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS } from "../resources.ts";
 import type { Controller, ControllerContext } from "./controller.ts";
-import { controllerOf, createIfMissing, deleteIfThere, isAlreadyExists } from "./controller.ts";
+import { createIfMissing, deleteIfThere, isAlreadyExists } from "./controller.ts";
 import { Availability, ownedPods, podFromTemplate, writeStatus } from "./owned-pods.ts";
 import { isPodFinished, isPodReady } from "./pod-readiness.ts";
 import {
@@ -12,40 +12,17 @@ import {
   syncRevisions,
   templateOf,
 } from "./revisions.ts";
-import { WorkQueue } from "./work-queue.ts";
+import { startWorkloadController } from "./workload-controller.ts";
 
 /** StatefulSets: pods with numbers, made and taken away in order, each with its own claims. */
 export function startStatefulSetController(context: ControllerContext): Controller {
-  const { objects, clock, log } = context;
-  const queue = new WorkQueue({
+  return startWorkloadController(context, {
     name: "statefulset-controller",
-    clock,
-    log,
-    reconcile: async (key) => {
-      const { namespace, name } = splitKey(key);
-      const set = objects.get(STATEFUL_SETS, namespace, name);
-      if (!set || set.metadata.deletionTimestamp) return;
-      const revisions = await syncRevisions(objects, set);
-      const againMs = await new StatefulSetReconciler(context, set, revisions).reconcile();
-      if (againMs !== undefined) queue.addAfter(key, againMs);
-    },
+    resource: STATEFUL_SETS,
+    owned: PODS,
+    reconcile: async (set) =>
+      new StatefulSetReconciler(context, set, await syncRevisions(context.objects, set)).reconcile(),
   });
-  const stops = [
-    objects.watch(STATEFUL_SETS, (type, object) => {
-      if (type !== "DELETED") queue.add(objectKey(object));
-    }),
-    objects.watch(PODS, (_type, pod) => {
-      const owner = controllerOf(pod);
-      if (owner?.kind === "StatefulSet") queue.add(`${pod.metadata.namespace}/${owner.name}`);
-    }),
-  ];
-  return {
-    stop: () => {
-      for (const stop of stops) stop();
-      queue.stop();
-    },
-    idle: () => queue.idle(),
-  };
 }
 
 /**
