@@ -10,7 +10,7 @@ import {
   timestamp,
 } from "./controller.ts";
 import { type CronSchedule, nextCronTime, parseCronSchedule } from "./cron-schedule.ts";
-import { jobEnd } from "./job.ts";
+import { jobEnd } from "./job-progress.ts";
 import { writeStatus } from "./owned-pods.ts";
 import { startWorkloadController } from "./workload-controller.ts";
 
@@ -140,7 +140,7 @@ async function writeCronStatus(
     .list(JOBS, cron.metadata.namespace)
     .filter((job) => controllerOf(job)?.uid === cron.metadata.uid);
   const completions = jobs
-    .filter((job) => jobEnd(job) === "complete")
+    .filter((job) => jobEnd(job)?.as === "Complete")
     .map((job): string => job.status.completionTime)
     .concat(cron.status?.lastSuccessfulTime ?? [])
     .sort();
@@ -166,12 +166,12 @@ async function forgetOld(
   jobs: readonly KubeObject[],
 ): Promise<void> {
   const limits = {
-    complete: cron.spec.successfulJobsHistoryLimit ?? 3,
-    failed: cron.spec.failedJobsHistoryLimit ?? 1,
+    Complete: cron.spec.successfulJobsHistoryLimit ?? 3,
+    Failed: cron.spec.failedJobsHistoryLimit ?? 1,
   };
   for (const [end, limit] of Object.entries(limits)) {
     const ended = jobs
-      .filter((job) => jobEnd(job) === end && !job.metadata.deletionTimestamp)
+      .filter((job) => jobEnd(job)?.as === end && !job.metadata.deletionTimestamp)
       .sort((left, right) => (startOf(left) < startOf(right) ? -1 : 1));
     for (const job of ended.slice(0, Math.max(0, ended.length - limit))) {
       await deleteIfThere(objects, JOBS, job.metadata.namespace, job.metadata.name!, {

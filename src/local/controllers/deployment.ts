@@ -10,6 +10,7 @@ import {
   timestamp,
 } from "./controller.ts";
 import { deploymentStatus, hasTimedOut, isComplete } from "./deployment-status.ts";
+import { writeStatus } from "./owned-pods.ts";
 import type { ReplicaSetCounts } from "./rollout.ts";
 import { nextReplicas, resolveFenceposts, scaleInProportion } from "./rollout.ts";
 import { templateHash } from "./template-hash.ts";
@@ -213,23 +214,11 @@ class DeploymentReconciler {
     const { objects, clock } = this.#context;
     const now = timestamp(clock.now());
     const { counts, conditions } = deploymentStatus(deployment, current, old, clock.now());
-    const previous = deployment.status ?? {};
     const status = {
       ...counts,
-      conditions: mergeConditions(previous.conditions, conditions, now, "with-update-time"),
+      conditions: mergeConditions(deployment.status?.conditions, conditions, now, "with-update-time"),
     };
-    const isSame = Object.entries(status).every(
-      ([key, value]) => JSON.stringify(previous[key]) === JSON.stringify(value),
-    );
-    if (!isSame) {
-      await objects.mergePatch(
-        DEPLOYMENTS,
-        deployment.metadata.namespace,
-        deployment.metadata.name!,
-        { status },
-        "status",
-      );
-    }
+    await writeStatus(objects, DEPLOYMENTS, deployment, status);
     const deadlineSeconds: number = deployment.spec.progressDeadlineSeconds ?? 600;
     const done = current !== undefined && isComplete(deployment, current, old);
     if (done || hasTimedOut(status.conditions) || deployment.spec.paused) return undefined;

@@ -2,6 +2,9 @@ import type { KubeObject } from "../../base/kube-object.ts";
 import { isPodActive } from "./owned-pods.ts";
 import { isPodFinished } from "./pod-readiness.ts";
 
+/** Annotation and label that say which part of an indexed Job a pod does. */
+export const COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index";
+
 /**
  * The arithmetic of a Job, without side effects: what its pods have done, and what follows.
  *
@@ -61,7 +64,7 @@ function restartsOf(pods: readonly KubeObject[]): number {
 }
 
 function indexOf(pod: KubeObject): number {
-  return Number(pod.metadata.annotations?.["batch.kubernetes.io/job-completion-index"]);
+  return Number(pod.metadata.annotations?.[COMPLETION_INDEX]);
 }
 
 /** @param runningMs time since the Job started */
@@ -96,4 +99,17 @@ export function formatIndexes(indexes: readonly number[]): string {
     at = end + 1;
   }
   return ranges.join(",");
+}
+
+/** How a Job ended, and when (milliseconds since the epoch), by the condition that says so. */
+export function jobEnd(
+  job: KubeObject,
+): { readonly as: "Complete" | "Failed"; readonly atMs: number } | undefined {
+  const conditions: { type: string; status: string; lastTransitionTime?: string }[] =
+    job.status?.conditions ?? [];
+  for (const { type, status, lastTransitionTime } of conditions) {
+    if (status !== "True" || (type !== "Complete" && type !== "Failed")) continue;
+    return { as: type, atMs: Date.parse(lastTransitionTime ?? "") };
+  }
+  return undefined;
 }

@@ -2,12 +2,18 @@ import type { KubeObject } from "../../base/kube-object.ts";
 import { JOBS, PODS } from "../resources.ts";
 import type { Condition, Controller, ControllerContext } from "./controller.ts";
 import { deleteIfThere, mergeConditions, timestamp } from "./controller.ts";
-import { countJob, formatIndexes, type JobCounts, type JobVerdict, judgeJob } from "./job-progress.ts";
+import {
+  COMPLETION_INDEX,
+  countJob,
+  formatIndexes,
+  type JobCounts,
+  type JobVerdict,
+  jobEnd,
+  judgeJob,
+} from "./job-progress.ts";
 import { isPodActive, ownedPods, podFromTemplate, writeStatus } from "./owned-pods.ts";
 import { isPodReady } from "./pod-readiness.ts";
 import { startWorkloadController } from "./workload-controller.ts";
-
-export const COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index";
 
 /** Pods that failed are replaced after a pause that doubles, as upstream. */
 const BACKOFF_MS_MIN = 10_000;
@@ -31,8 +37,8 @@ export function startJobController(context: ControllerContext): Controller {
 /** @returns milliseconds after which to look again whatever happens */
 async function reconcileJob(context: ControllerContext, job: KubeObject): Promise<number | undefined> {
   const { objects, clock } = context;
-  const ended = endOf(job);
-  if (ended) return removeWhenOld(context, job, ended);
+  const end = jobEnd(job);
+  if (end) return removeWhenOld(context, job, end.atMs);
   const pods = ownedPods(objects, job);
   const counts = countJob(job, pods);
   const startedMs = job.status?.startTime ? Date.parse(job.status.startTime) : clock.now();
@@ -183,15 +189,6 @@ function conditionsOf(job: KubeObject, verdict: JobVerdict): Condition[] {
   return suspension;
 }
 
-/** When a job ended, by the condition that says so. */
-function endOf(job: KubeObject): number | undefined {
-  const conditions: (Condition & { lastTransitionTime?: string })[] = job.status?.conditions ?? [];
-  const end = conditions.find(
-    ({ type, status }) => status === "True" && (type === "Complete" || type === "Failed"),
-  );
-  return end && Date.parse(end.lastTransitionTime ?? "");
-}
-
 async function removeWhenOld(
   { objects, clock }: ControllerContext,
   job: KubeObject,
@@ -213,11 +210,4 @@ async function removeWhenOld(
     propagationPolicy: "Background",
   });
   return undefined;
-}
-
-/** The Job's end as CronJobs see it. */
-export function jobEnd(job: KubeObject): "complete" | "failed" | undefined {
-  const is = (type: string): boolean =>
-    (job.status?.conditions ?? []).some((each: Condition) => each.type === type && each.status === "True");
-  return is("Complete") ? "complete" : is("Failed") ? "failed" : undefined;
 }
