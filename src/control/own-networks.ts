@@ -8,7 +8,7 @@ const LOOPBACK = "127.0.0.0/8,::1/128";
  * What counts as this process's own host, by the variable that proxies have, too: where all pods share one loopback interface, an
  * address of loopback says nothing.
  *
- * @throws MeshError `CONTROL_BAD_FLAG`
+ * @throws MeshError `CONTROL_OWN_NETWORKS`
  */
 export function readOwnNetworks(env: Readonly<Record<string, string | undefined>>): readonly Network[] {
   return (env[VARIABLE] || LOOPBACK).split(",").map((text) => {
@@ -16,7 +16,7 @@ export function readOwnNetworks(env: Readonly<Record<string, string | undefined>
     if (network) return network;
     throw new MeshError({
       kind: "usage",
-      code: "CONTROL_BAD_FLAG",
+      code: "CONTROL_OWN_NETWORKS",
       message: `${VARIABLE}: "${text}" is no network`,
       hint: "write a comma list of networks, such as 127.0.0.1/32,10.0.0.0/8",
     });

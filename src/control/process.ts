@@ -50,6 +50,9 @@ export function readMounted(file: string, flag: string): Buffer {
   }
 }
 
+/** How often a process of the control plane renews its own certificate, at most and at least. */
+export const OWN_REFRESH = { minRefreshMs: 10_000, maxRefreshMs: 86_400_000 } as const;
+
 /** Streams and handshakes have this long to end when the process stops. */
 export const STOP_GRACE_MS = 3000;
 

@@ -22,6 +22,7 @@ import {
   type ControlProcess,
   createControlRegistry,
   endingTogether,
+  OWN_REFRESH,
   readMounted,
 } from "./process.ts";
 import { readSettings, type SettingsFlags } from "./read-settings.ts";
@@ -42,9 +43,6 @@ export interface ControllerProcess extends ControlProcess, SettingsFlags {
   /** For the election of the one that writes statuses. */
   readonly podName: string;
 }
-
-const MIN_REFRESH_MS = 10_000;
-const MAX_REFRESH_MS = 86_400_000;
 
 /**
  * The controller: destination, policy and the injector's webhook over one index of the cluster. Ends with the signal.
@@ -73,8 +71,7 @@ async function run(options: ControllerProcess): Promise<void> {
     clock,
     random,
     log,
-    minRefreshMs: MIN_REFRESH_MS,
-    maxRefreshMs: MAX_REFRESH_MS,
+    ...OWN_REFRESH,
     certify: createCertifyClient({
       ...options.identity,
       serverName: workloadIdentity(IDENTITY_SERVICE, namespace, namespace, trustDomain),

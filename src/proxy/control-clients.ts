@@ -1,5 +1,6 @@
 import type { Logger } from "../base/log.ts";
 import type { Credentials } from "../identity/credentials.ts";
+import { followTrustAnchors } from "../identity/follow-trust-anchors.ts";
 import {
   type CertificateMaterial,
   createCredentials,
@@ -20,7 +21,7 @@ import type { CallObservers } from "./metrics/control-calls.ts";
 import type { ControlClient } from "./metrics/control-metrics.ts";
 import { createIdentityMetrics } from "./metrics/identity-metrics.ts";
 import type { ProxyIo } from "./proxy-io.ts";
-import { followTrustAnchors, readTrustAnchors } from "./trust-anchors.ts";
+import { readTrustAnchors } from "./trust-anchors.ts";
 
 const DEFAULT_BACKOFF: BackoffConfig = { minMs: 100, maxMs: 60_000, jitterRatio: 0.1 };
 const CONTROL_JITTER_RATIO = 1;

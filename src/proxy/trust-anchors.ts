@@ -1,8 +1,6 @@
 import { readTrustAnchorsFile } from "../identity/follow-trust-anchors.ts";
 import type { ProxyConfig } from "./config.ts";
 
-export { followTrustAnchors } from "../identity/follow-trust-anchors.ts";
-
 /** The anchors to begin with. @throws MeshError `IDENTITY_TRUST_ANCHORS_UNREADABLE` */
 export async function readTrustAnchors({
   trustAnchorsPem,

@@ -1,6 +1,5 @@
 import { MeshError } from "../../base/error.ts";
 import { IDENTITY_SERVICE, workloadIdentity } from "../../base/names.ts";
-import { isRequestProblem, readWorkloadRequest } from "../../identity/ca.ts";
 import { followTrustAnchors } from "../../identity/follow-trust-anchors.ts";
 import { createCredentials } from "../../identity/mesh-credentials.ts";
 import { createEventWriter } from "../event-writer.ts";
@@ -9,6 +8,7 @@ import {
   type ControlProcess,
   createControlRegistry,
   endingTogether,
+  OWN_REFRESH,
   readMounted,
   STOP_GRACE_MS,
 } from "../process.ts";
@@ -18,6 +18,7 @@ import { startMeshGrpcServer } from "../serve/mesh-grpc-server.ts";
 import { createIdentityEvents } from "./identity-events.ts";
 import { identityMethods } from "./identity-methods.ts";
 import { IssuerFiles } from "./issuer-files.ts";
+import { certifyByIssuer } from "./own-certificate.ts";
 import { createTokenReviewer, mayReviewTokens } from "./token-review.ts";
 
 export interface IdentityProcess extends ControlProcess {
@@ -26,9 +27,6 @@ export interface IdentityProcess extends ControlProcess {
   readonly lifetimeMs: number;
   readonly skewMs: number;
 }
-
-const MIN_REFRESH_MS = 10_000;
-const MAX_REFRESH_MS = 86_400_000;
 
 /**
  * The identity service: alone with the issuer's key. It signs its own certificate first, then those of who proves by token to be
@@ -60,21 +58,8 @@ async function run(options: IdentityProcess): Promise<void> {
     clock,
     random,
     log,
-    minRefreshMs: MIN_REFRESH_MS,
-    maxRefreshMs: MAX_REFRESH_MS,
-    async certify({ identity, requestDer }) {
-      const authority = await issuer.current();
-      const request = await readWorkloadRequest(requestDer, identity);
-      if (isRequestProblem(request)) {
-        throw new MeshError({ kind: "bug", code: "IDENTITY_OWN_REQUEST", message: request.message });
-      }
-      const issued = await authority.issue(request, { nowMs: clock.now(), lifetimeMs, skewMs });
-      return {
-        ...issued,
-        intermediatesDer: authority.intermediatesDer,
-        trustAnchorsPem: authority.anchorsPem,
-      };
-    },
+    ...OWN_REFRESH,
+    certify: certifyByIssuer(issuer, { clock, lifetimeMs, skewMs }),
   });
   const issuerTtl = registry.gauge("issuer_cert_ttl_seconds", "Time until the issuer's certificate ends");
   registry.onScrape(() => {

@@ -1,5 +1,4 @@
 import { CONTROLLER_NAME, IDENTITY_SERVICE, workloadIdentity } from "../../base/names.ts";
-import { isRequestProblem, readWorkloadRequest } from "../../identity/ca.ts";
 import type { Credentials } from "../../identity/credentials.ts";
 import { followTrustAnchors } from "../../identity/follow-trust-anchors.ts";
 import { createCredentials } from "../../identity/mesh-credentials.ts";
@@ -11,6 +10,7 @@ import { CheckedObjects } from "../admission/checked-objects.ts";
 import { NO_IDENTITY_EVENTS } from "../identity/identity-events.ts";
 import { identityMethods } from "../identity/identity-methods.ts";
 import { IssuerFiles } from "../identity/issuer-files.ts";
+import { certifyByIssuer } from "../identity/own-certificate.ts";
 import { createOwnTokenReviewer } from "../identity/own-tokens.ts";
 import { ClusterIndex, WATCHED } from "../index/cluster-index.ts";
 import { CUSTOM_KINDS } from "../index/custom-kinds.ts";
@@ -20,6 +20,7 @@ import {
   type ControlProcess,
   createControlRegistry,
   endingTogether,
+  OWN_REFRESH,
   readMounted,
   STOP_GRACE_MS,
 } from "../process.ts";
@@ -39,9 +40,6 @@ export interface StandaloneProcess extends Omit<ControlProcess, "client" | "trus
   readonly lifetimeMs: number;
   readonly skewMs: number;
 }
-
-const MIN_REFRESH_MS = 10_000;
-const MAX_REFRESH_MS = 86_400_000;
 
 /**
  * Identity, destination and policy in one process, over a directory of YAML: a mesh without Kubernetes. Ends with the signal.
@@ -172,19 +170,8 @@ function createOwnCredentials(options: StandaloneProcess, issuer: IssuerFiles, a
     clock,
     random,
     log,
-    minRefreshMs: MIN_REFRESH_MS,
-    maxRefreshMs: MAX_REFRESH_MS,
-    async certify({ identity, requestDer }) {
-      const authority = await issuer.current();
-      const request = await readWorkloadRequest(requestDer, identity);
-      if (isRequestProblem(request)) throw new Error(request.message);
-      const issued = await authority.issue(request, { nowMs: clock.now(), lifetimeMs, skewMs });
-      return {
-        ...issued,
-        intermediatesDer: authority.intermediatesDer,
-        trustAnchorsPem: authority.anchorsPem,
-      };
-    },
+    ...OWN_REFRESH,
+    certify: certifyByIssuer(issuer, { clock, lifetimeMs, skewMs }),
   });
   void credentials.start(signal);
   void followTrustAnchors(state.trustRootsFile, trustAnchorsPem, credentials, { clock, log, signal });

@@ -89,7 +89,7 @@ test("the state of things is told to the own host, and to nobody else", {
 
 test("networks of the own host that are none are refused", () => {
   assert.throws(() => readOwnNetworks({ MESHCTL_PROXY_OWN_NETWORKS: "127.0.0.1/32,here" }), {
-    code: "CONTROL_BAD_FLAG",
+    code: "CONTROL_OWN_NETWORKS",
     message: 'MESHCTL_PROXY_OWN_NETWORKS: "here" is no network',
   });
 });

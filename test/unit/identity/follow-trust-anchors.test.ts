@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { silentLogger } from "../../../src/base/log.ts";
-import { followTrustAnchors } from "../../../src/proxy/trust-anchors.ts";
+import { followTrustAnchors } from "../../../src/identity/follow-trust-anchors.ts";
 import { FakeClock } from "../../support/clock.ts";
 
 /** Follows a file; `looked` advances to the next look and resolves after it. */
