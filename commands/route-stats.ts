@@ -1,13 +1,21 @@
 import { systemClock } from "../src/base/clock.ts";
-import type { ArgumentSpec, CommandContext, FlagSpec } from "../src/cli/command.ts";
+import type { ArgumentSpec, Command, CommandContext, FlagSpec } from "../src/cli/command.ts";
 import { explainNothing } from "../src/collect/explain-nothing.ts";
 import { openCluster } from "../src/collect/open-cluster.ts";
 import { collectRouteStats, type RouteStatsQuery } from "../src/collect/route-stats.ts";
+import { parsePodsSelection } from "../src/collect/selector.ts";
 import { checkWindow } from "../src/collect/stat-query.ts";
 import { describeCoverage, summarizeCoverage } from "../src/collect/stats.ts";
 import type { RouteRow } from "../src/observe/route-row.ts";
-import { NAMESPACE_FLAG, SELECTOR_FLAG, TIME_WINDOW_FLAG, WATCH_FLAG } from "../src/views/live-flags.ts";
-import type { TableContent, ViewFormat } from "../src/views/mesh-view.ts";
+import {
+  NAMESPACE_FLAG,
+  outputFlag,
+  SELECTOR_FLAG,
+  STAT_FORMATS,
+  TIME_WINDOW_FLAG,
+  WATCH_FLAG,
+} from "../src/views/live-flags.ts";
+import { parseViewFormat, type TableContent, type ViewFormat } from "../src/views/mesh-view.ts";
 import { showView } from "../src/views/show-view.ts";
 
 /** What the verbs by route have in common. */
@@ -31,6 +39,44 @@ export interface RouteVerb {
   readonly query: (contextNamespace: string) => RouteStatsQuery;
   readonly tables: (rows: readonly RouteRow[]) => readonly TableContent[];
   readonly data: (rows: readonly RouteRow[]) => unknown;
+}
+
+/** `stat-inbound` and `stat-outbound`: what the proxies of a resource saw on one of their sides. */
+export function sideCommand(
+  side: "inbound" | "outbound",
+  {
+    summary,
+    description,
+    tables,
+    data,
+  }: Pick<Command, "summary" | "description"> & Pick<RouteVerb, "tables" | "data">,
+): Command {
+  const name = `stat-${side}`;
+  return {
+    name,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    arguments: [routeResource(["deploy", "ds", "sts", "rs", "rc", "job", "cj", "po", "ns"])],
+    flags: [...ROUTE_FLAGS, outputFlag(STAT_FORMATS)],
+    examples: [{ command: `meshctl ${name} deploy/web -n demo`, does: "of one deployment" }],
+    async run(options, args, context) {
+      const selection = parsePodsSelection(args, name, ["namespace"]);
+      return showRouteStats({
+        context,
+        format: parseViewFormat(options.output as string | undefined, STAT_FORMATS),
+        watch: options.watch === true,
+        query: (contextNamespace) => ({
+          selection,
+          side,
+          namespace: (options.namespace as string | undefined) ?? contextNamespace,
+          windowMs: options.timeWindow as number,
+          labelSelector: options.selector as string | undefined,
+        }),
+        tables,
+        data,
+      });
+    },
+  };
 }
 
 /** Collects figures by route and shows them as the verb wants it. */

@@ -1,6 +1,6 @@
 import type { StatRow } from "../observe/stat-row.ts";
 import type { TableContent } from "./mesh-view.ts";
-import { type Column, renderTable } from "./table.ts";
+import type { Column } from "./table.ts";
 
 /** What the table of one kind is made from. */
 export interface StatTableView {
@@ -22,13 +22,6 @@ export function statTables(
 ): readonly TableContent[] {
   const filled = tables.filter((table) => table.rows.length > 0);
   return filled.map((table) => statTable(table, options, filled.length > 1 ? `${table.kind.short}/` : ""));
-}
-
-/** The tables as text, a blank line between; "" when there is no row. */
-export function renderStatTables(tables: readonly StatTableView[], options: StatTableOptions): string {
-  return statTables(tables, options)
-    .map((table) => renderTable(table.columns, table.rows))
-    .join("\n");
 }
 
 /** A column, and what stands in it. */

@@ -6,7 +6,8 @@ import { collectStat, type StatQuery } from "../../../src/collect/stat.ts";
 import { parseStatQuery, type StatInput } from "../../../src/collect/stat-query.ts";
 import { describeCoverage } from "../../../src/collect/stats.ts";
 import { histogramIndex } from "../../../src/observe/histogram.ts";
-import { renderStatTables, statData } from "../../../src/views/stat-table.ts";
+import { statData, statTables } from "../../../src/views/stat-table.ts";
+import { renderTable } from "../../../src/views/table.ts";
 import {
   buildPod,
   buildReplicaSet,
@@ -115,7 +116,9 @@ async function table(
   options: { wide?: boolean; all?: boolean } = {},
 ): Promise<string> {
   const { tables } = await collectStat(kube, asked);
-  return renderStatTables(tables, { wide: options.wide ?? false, allNamespaces: options.all ?? false });
+  return statTables(tables, { wide: options.wide ?? false, allNamespaces: options.all ?? false })
+    .map(({ columns, rows }) => renderTable(columns, rows))
+    .join("\n");
 }
 
 test("stat of deployments sums what came in to their pods", async () => {
