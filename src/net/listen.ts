@@ -14,6 +14,8 @@ export interface ListenOptions {
   readonly backlog?: number | undefined;
   /** Others may listen on the same port; the kernel spreads connections over all of them. */
   readonly reusePort?: boolean;
+  /** What sets the address, for the hint: the name of an environment variable. */
+  readonly variable?: string;
 }
 
 export interface Listener {
@@ -38,7 +40,7 @@ export async function listen(
   target: ListenTarget,
   what: string,
   onConnection: (socket: Socket) => void,
-  { tuning, limit, backlog, reusePort }: ListenOptions = {},
+  { tuning, limit, backlog, reusePort, variable }: ListenOptions = {},
 ): Promise<Listener> {
   if ("path" in target) await removeStaleSocket(target.path);
   const waiting: Socket[] = [];
@@ -59,7 +61,7 @@ export async function listen(
     else waiting.push(socket);
   });
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(listenError(error, target, what)));
+    server.once("error", (error) => reject(listenError(error, target, what, variable)));
     const onListening = () => {
       const address = server.address();
       resolve({
@@ -96,12 +98,19 @@ function ignoreError(): void {
   // Owners listen for themselves; the destruction that follows shows to whoever comes later.
 }
 
-function listenError(error: unknown, target: ListenTarget, what: string): MeshError {
+function listenError(
+  error: unknown,
+  target: ListenTarget,
+  what: string,
+  variable: string | undefined,
+): MeshError {
   const where = "path" in target ? target.path : `${target.host}:${target.port}`;
   const code = systemErrorCode(error) ?? "unknown error";
+  const finder =
+    "path" in target ? "stop who uses it" : `find who has it: ss -ltnp 'sport = :${target.port}'`;
   const hint =
     code === "EADDRINUSE"
-      ? "stop the process that uses it, or configure another address"
+      ? `${finder}; or ${variable === undefined ? "configure another address" : `set another address in ${variable}`}`
       : code === "EACCES"
         ? "use a port from 1024, or run with the capability NET_BIND_SERVICE"
         : "check that the address belongs to this host";

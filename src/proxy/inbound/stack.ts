@@ -118,10 +118,20 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
     async bind() {
       if (config.capture === "transparent") {
         originalDestination = await loadOriginalDestinationReader(process.platform);
-        listeners.push(await listen(config.inbound.listen, "inbound proxy", onRedirected, listenOptions));
+        listeners.push(
+          await listen(config.inbound.listen, "inbound proxy", onRedirected, {
+            ...listenOptions,
+            variable: "MESHCTL_PROXY_INBOUND_LISTEN_ADDR",
+          }),
+        );
         return;
       }
-      listeners.push(await listen(config.inbound.listen, "inbound proxy", onDirect, listenOptions));
+      listeners.push(
+        await listen(config.inbound.listen, "inbound proxy", onDirect, {
+          ...listenOptions,
+          variable: "MESHCTL_PROXY_INBOUND_LISTEN_ADDR",
+        }),
+      );
       for (const { listen: address, target } of config.inbound.listeners) {
         const application = { ip: address.host, port: address.port, dial: target };
         listeners.push(
@@ -129,7 +139,7 @@ export function createInboundProxy(deps: ProxyDependencies): ProxySide {
             address,
             `inbound proxy for port ${address.port}`,
             (socket) => void serveInbound(socket, application, shared),
-            listenOptions,
+            { ...listenOptions, variable: "MESHCTL_PROXY_INBOUND_LISTENERS" },
           ),
         );
       }

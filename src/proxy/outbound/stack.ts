@@ -125,7 +125,12 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide & { read
       if (config.capture === "transparent") {
         originalDestination = await loadOriginalDestinationReader(process.platform);
         for (const address of config.outbound.listen) {
-          listeners.push(await listen(address, "outbound proxy", onRedirected, listenOptions));
+          listeners.push(
+            await listen(address, "outbound proxy", onRedirected, {
+              ...listenOptions,
+              variable: "MESHCTL_PROXY_OUTBOUND_LISTEN_ADDRS",
+            }),
+          );
         }
         return;
       }
@@ -135,7 +140,7 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide & { read
             address,
             "outbound HTTP proxy",
             (socket) => void serveHttpProxy(accept(socket), shared),
-            listenOptions,
+            { ...listenOptions, variable: "MESHCTL_PROXY_OUTBOUND_LISTEN_ADDRS" },
           ),
         );
       }
@@ -147,7 +152,7 @@ export function createOutboundProxy(deps: ProxyDependencies): ProxySide & { read
             service.listen,
             `outbound proxy for ${service.name}:${service.port}`,
             (socket) => void serveOutbound(accept(socket, target), target, shared),
-            listenOptions,
+            { ...listenOptions, variable: "MESHCTL_PROXY_OUTBOUND_SERVICES" },
           ),
         );
       }
