@@ -15,7 +15,7 @@ export interface ObjectApi {
   create(resource: ResourceRef, object: KubeObject): Promise<KubeObject>;
   /** Replaces; a stale `metadata.resourceVersion` conflicts. `subresource` "status" touches only status, "finalize" only a namespace's finalizers. */
   update(resource: ResourceRef, object: KubeObject, subresource?: "status" | "finalize"): Promise<KubeObject>;
-  /** JSON merge patch (RFC 7386). */
+  /** JSON merge patch (RFC 7386). A `metadata.uid` in it that is not the object's conflicts. */
   mergePatch(
     resource: ResourceRef,
     namespace: string | undefined,

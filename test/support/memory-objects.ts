@@ -69,7 +69,9 @@ export class MemoryObjects implements ObjectApi {
   ): Promise<KubeObject> {
     await null;
     const old = this.#existing(resource, namespace, name);
-    return this.#replace(resource, old, merge(old, patch) as KubeObject, subresource);
+    const next = merge(old, patch) as KubeObject;
+    if (next.metadata.uid !== old.metadata.uid) throw failure("KUBE_CONFLICT", resource, name);
+    return this.#replace(resource, old, next, subresource);
   }
 
   async delete(

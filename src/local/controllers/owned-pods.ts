@@ -83,6 +83,7 @@ export async function writeStatus(
       (previous[key] === undefined && (value === null || (Array.isArray(value) && value.length === 0))),
   );
   if (isSame) return;
-  const { namespace, name } = object.metadata;
-  await objects.mergePatch(resource, namespace, name!, { status }, "status");
+  const { namespace, name, uid } = object.metadata;
+  // Not of an object that has taken the name since.
+  await objects.mergePatch(resource, namespace, name!, { metadata: { uid }, status }, "status");
 }

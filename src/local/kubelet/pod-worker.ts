@@ -335,11 +335,12 @@ export class PodWorker {
         nowMs: clock.now(),
         ...(this.#failure ? { failure: this.#failure } : {}),
       });
-      const { namespace, name } = this.#pod.metadata;
+      const { namespace, name, uid } = this.#pod.metadata;
       try {
-        this.#pod = await objects.mergePatch(PODS, namespace, name!, { status }, "status");
+        // A pod of the same name may have come after this one: it must not be told this one's state.
+        this.#pod = await objects.mergePatch(PODS, namespace, name!, { metadata: { uid }, status }, "status");
       } catch (caught) {
-        if (isNotFound(caught)) return;
+        if (isNotFound(caught) || objects.get(PODS, namespace, name!)?.metadata.uid !== uid) return;
         this.#settings.log.warn("a pod's status was not written", { pod: name, error: String(caught) });
         this.#statusDirty = true;
         await new Promise<void>((resolve) => this.#settings.clock.schedule(STATUS_RETRY_MS, resolve));

@@ -286,6 +286,35 @@ describe("kubelet", { concurrency: false }, () => {
     await remove("volumes");
   });
 
+  test("what a pod's end has to say late is not said of the pod that has its name now", async (t) => {
+    const container = { containers: [{ name: "app", image: "x" }] };
+    const first = await runPod("twin", { app: "sleep 100" }, container);
+    await until("twin to run", () => isReady("twin"));
+    const write = objects.mergePatch.bind(objects);
+    const secondWaits = Promise.withResolvers<void>();
+    const late: Promise<unknown>[] = [];
+    let second: KubeObject | undefined;
+    objects.mergePatch = (resource, namespace, name, patch, subresource) => {
+      if (subresource !== "status" || name !== "twin" || second) {
+        return write(resource, namespace, name, patch, subresource);
+      }
+      const written = secondWaits.promise.then(() => write(resource, namespace, name, patch, subresource));
+      late.push(written.catch(() => {}));
+      return written;
+    };
+    t.after(() => Reflect.deleteProperty(objects, "mergePatch"));
+    await objects.delete(PODS, "demo", "twin", { gracePeriodSeconds: 0 });
+    await until("its end to be told", () => late.length > 0);
+    second = await runPod("twin", {}, container);
+    assert.notEqual(second.metadata.uid, first.metadata.uid);
+    await until("the second to wait", () => status("twin", "app")?.state.waiting);
+    const { status: told } = pod("twin")!;
+    secondWaits.resolve();
+    await Promise.all(late);
+    assert.deepEqual(pod("twin")!.status, told);
+    await remove("twin");
+  });
+
   test("an image that is no process waits and says which annotation would run it, and runs when it comes", async () => {
     await runPod("foreign", {}, { containers: [{ name: "app", image: "nginx:1" }] });
     const { waiting } = await until(
